@@ -1,0 +1,67 @@
+/**
+ * What a report says in words: where figures could be misread, what held the run back, and which knob to turn.
+ *
+ * Only what stands on a measured figure is said, and the figure with it. Runs below MIN_MS say nothing: they are too
+ * short to learn from.
+ */
+
+import type { Report } from './report.js';
+
+/** Fewer tasks ran at once than was asked for. */
+export interface Clamp {
+  readonly requested: number;
+  readonly ran: number;
+  readonly reason: string;
+}
+
+/** "requested 50, ran 4: the batch has 4 tasks" */
+export function clampText({ requested, ran, reason }: Clamp): string {
+  return `requested ${requested}, ran ${ran}: ${reason}`;
+}
+
+const MIN_MS = 200;
+const MIN_TASKS = 20;
+/** Below this an attempt is too small to be worth a message of its own, whatever the chunk. */
+const TINY_MS = 0.002;
+
+/** The notes of a report. */
+export function notesOf(report: Omit<Report, 'notes'>, isInline: boolean): string[] {
+  const notes: string[] = [];
+  if (report.efficiency > 1.005) {
+    notes.push(
+      `efficiency is above 100 %: more attempts ran side by side than the ${report.concurrency} that count, ` +
+        'because tasks were given up while they still ran or clocks of threads differ by microseconds',
+    );
+  }
+  if (report.wallMs - report.startMs < MIN_MS || report.succeeded + report.failed < MIN_TASKS) return notes;
+  const shares = report.workers.flatMap(({ workerId, utilization }) =>
+    workerId === 0 || utilization === undefined ? [] : [utilization],
+  );
+  const threadShare = isInline
+    ? report.callerUtilization
+    : shares.reduce((sum, share) => sum + share, 0) / Math.max(shares.length, 1);
+  const lanesFull = report.busyMs / (report.wallMs - report.startMs) > report.concurrency * 0.8;
+  const percent = (share: number) => `${Math.round(share * 100)} %`;
+  if (threadShare < 0.5 && lanesFull) {
+    const place = isInline ? 'this thread' : 'the threads';
+    notes.push(
+      `tasks wait rather than compute: all ${report.concurrency} places were taken while ${place} worked ${percent(threadShare)} of the time; raise concurrency`,
+    );
+  } else if (!isInline && report.callerUtilization > 0.85 && threadShare < 0.7) {
+    notes.push(
+      `the coordinator is the bottleneck: it worked ${percent(report.callerUtilization)} of the time, the threads ${percent(threadShare)}; ` +
+        (report.latency.p50 < TINY_MS
+          ? 'tasks are so small that a plain loop is faster: run them inline or give each task more to do'
+          : 'make inputs and values smaller, transfer buffers, or do less for each outcome'),
+    );
+  } else if (!isInline && threadShare > 0.85 && report.concurrency > report.threads) {
+    notes.push(
+      `tasks compute rather than wait: a concurrency above the ${report.threads} threads brings nothing`,
+    );
+  } else if (isInline && report.concurrency > 1 && threadShare > 0.9) {
+    notes.push(
+      'tasks compute rather than wait, on one thread: put the function into a task module to use more processors',
+    );
+  }
+  return notes;
+}

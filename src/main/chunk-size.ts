@@ -1,0 +1,99 @@
+/**
+ * How many tasks travel to a thread in one message.
+ *
+ * A message costs some 30 µs of the caller's thread, so small tasks travel many at a time; tasks that take long, or wait,
+ * travel alone. The size follows the measured time of a task: it aims at TARGET_MS of work, starts at 1 and may grow
+ * eightfold with each answer until it is there. Chunks are bounded by MAX_BYTES of input, so that a message never holds
+ * the thread up, and shrink towards the end of a batch whose length is known, so that all threads finish together.
+ */
+
+const TARGET_MS = 6;
+const GROWTH = 8;
+const MAX_TASKS = 2000;
+const MAX_BYTES = 512 * 1024;
+/** Weight of the newest chunk in the moving average. */
+const NEWEST = 0.4;
+
+/** The adaptive size of chunks. */
+export class ChunkSize {
+  readonly #fixed: number | undefined;
+  #size = 1;
+  #taskMs: number | undefined;
+  #taskBytes = 0;
+
+  constructor(chunk: number | 'auto') {
+    this.#fixed = chunk === 'auto' ? undefined : chunk;
+  }
+
+  /** The size that full chunks have now. */
+  get current(): number {
+    return this.#fixed ?? this.#size;
+  }
+
+  /** Estimated size of one task's input and value. */
+  get taskBytes(): number {
+    return this.#taskBytes;
+  }
+
+  /**
+   * The size of the next chunk.
+   *
+   * @param remaining - tasks of the batch that were not sent yet, Infinity when unknown
+   * @param slots - chunks in flight at once
+   */
+  next(remaining: number, slots: number): number {
+    if (this.#fixed !== undefined) return this.#fixed;
+    return Math.max(1, Math.min(this.#size, Math.ceil(remaining / (slots * 2))));
+  }
+
+  /**
+   * Learns from a chunk.
+   *
+   * @param tasks - how many tasks it held
+   * @param busyMs - how long the thread was at it
+   * @param bytesPerTask - an estimate of the size of an input and its value
+   */
+  learn(tasks: number, busyMs: number, bytesPerTask: number): void {
+    const taskMs = busyMs / tasks;
+    this.#taskMs = this.#taskMs === undefined ? taskMs : this.#taskMs * (1 - NEWEST) + taskMs * NEWEST;
+    this.#taskBytes =
+      this.#taskBytes === 0 ? bytesPerTask : this.#taskBytes * (1 - NEWEST) + bytesPerTask * NEWEST;
+    const byTime = TARGET_MS / Math.max(this.#taskMs, 1e-6);
+    const byBytes = MAX_BYTES / Math.max(this.#taskBytes, 1);
+    this.#size = Math.max(
+      1,
+      Math.floor(Math.min(byTime, byBytes, MAX_TASKS, Math.max(tasks, this.#size) * GROWTH)),
+    );
+  }
+}
+
+/** A rough size of a value as a message carries it, in bytes. Looks at 50 members at most. */
+export function roughBytes(value: unknown, budget: { members: number } = { members: 50 }): number {
+  switch (typeof value) {
+    case 'string':
+      return value.length + 8;
+    case 'object': {
+      if (value === null) return 4;
+      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength;
+      return roughMembers(value, budget);
+    }
+    default:
+      return 8;
+  }
+}
+
+function roughMembers(value: object, budget: { members: number }): number {
+  let bytes = 16;
+  let seen = 0;
+  const members: readonly unknown[] = Array.isArray(value)
+    ? value
+    : value instanceof Map || value instanceof Set
+      ? [...value]
+      : Object.values(value);
+  for (const member of members) {
+    if (budget.members-- <= 0) break;
+    bytes += 16 + roughBytes(member, budget);
+    seen++;
+  }
+  return seen === 0 ? bytes : (bytes * members.length) / seen;
+}

@@ -1,0 +1,77 @@
+/**
+ * Executors: where attempts run.
+ *
+ * The coordinator hands an executor one chunk at a time and learns of each task either through `onSettled` (the attempt
+ * ended by itself) or, when the chunk is over, through the `leftovers`: what became of the tasks that never
+ * reported. Threads and inline are such executors; child processes and other machines fit the same interface.
+ *
+ * Invariant: each position of a chunk is either settled once or stands in the leftovers once, never both.
+ */
+
+import type { HeddleError } from '../../protocol/errors.js';
+import type { SettledMessage } from '../../protocol/messages.js';
+import type { LogLevel } from '../../protocol/task.js';
+
+/** Consecutive tasks on the same attempt. */
+export interface Chunk {
+  /** Place of the first task in the order in which tasks were read; the others follow it. */
+  readonly ordinal: number;
+  /** Index of each task; undefined when index and ordinal are the same. */
+  readonly indexes: readonly number[] | undefined;
+  readonly inputs: readonly unknown[];
+  readonly keys: readonly string[] | undefined;
+  readonly attempt: number;
+  /** Execute it in a thread of its own: somebody died here, and this task may be why. */
+  readonly isolated: boolean;
+  /** When its tasks became ready to run, ms since the epoch. */
+  readonly readyAt: number;
+}
+
+/** What an executor tells while it executes a chunk. */
+export interface ChunkListener {
+  onSettled(chunk: Chunk, message: SettledMessage, workerId: number): void;
+  onProgress(chunk: Chunk, position: number, fraction: number, note: string | undefined): void;
+  onLog(chunk: Chunk, position: number, level: LogLevel, message: string, fields: unknown): void;
+  /** A thread ended and was replaced. */
+  onWorkerExit(workerId: number, error: HeddleError): void;
+}
+
+/** What became of a task that did not report. */
+export type Leftover =
+  /** It never began, or was a bystander: run it again, nothing happened. */
+  | { readonly position: number; readonly kind: 'again' }
+  /** It may have killed its thread, others may have as well: run it again in a thread of its own. */
+  | { readonly position: number; readonly kind: 'suspect' }
+  /** Its attempt failed. */
+  | {
+      readonly position: number;
+      readonly kind: 'failed';
+      readonly error: Error;
+      readonly startedAt: number;
+      readonly workerId: number;
+    }
+  /** It was ended because the run is. */
+  | { readonly position: number; readonly kind: 'aborted' };
+
+/** A chunk in execution. */
+export interface Execution {
+  /** Fulfils when the chunk is over. Rejects only with what makes the whole run impossible. */
+  readonly over: Promise<readonly Leftover[]>;
+  /** Begins no further task of the chunk. */
+  stop(): void;
+  /** Also aborts the running task; ends it by force after the grace time, or at once if it cannot hear. */
+  abort(reason: Error): void;
+}
+
+/** A place where attempts run, for one run. */
+export interface Executor {
+  /** How many chunks can truly execute at once; Infinity when nothing limits it. */
+  readonly parallelism: number;
+  /** Threads at work, for the report. */
+  readonly threads: number;
+  /** Makes ready. @throws {@link HeddleError} when the task cannot be run at all */
+  start(): Promise<void>;
+  execute(chunk: Chunk, exclusive: boolean): Execution;
+  /** Lets go of what belongs to this run. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,174 @@
+/**
+ * The inline executor: attempts run on the caller's own thread.
+ *
+ * For closures, for I/O, and for a debugger. The thread side's own chunk runner does the work, loaded by its URL as a
+ * thread loads it. Nothing here can be ended by force: an attempt that must end and does not (at once when it never
+ * asked for its signal, after the grace time otherwise) is given up. Its outcome says so; the function may still run.
+ */
+
+import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
+import { HeddleError } from '../../protocol/errors.js';
+import type { RemoteServices, Services, TaskFunction } from '../../protocol/task.js';
+import type { ChunkChannel, ChunkRunner, TaskLoader } from '../../protocol/thread-side.js';
+import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
+import type { Chunk, ChunkListener, Execution, Executor, Leftover } from './executor.js';
+import type { ChunkLimits } from './thread-chunk.js';
+
+/** What a run asks of the caller's thread. */
+export interface InlineRun extends ChunkLimits {
+  /** The function itself, or the URL of a task module. */
+  readonly task: TaskFunction | string;
+  readonly services: Services;
+  readonly listener: ChunkListener;
+}
+
+/** Executes chunks on this thread. */
+export class InlineExecutor implements Executor {
+  readonly parallelism = Number.POSITIVE_INFINITY;
+  readonly threads = 1;
+  readonly #run: InlineRun;
+  #task: TaskFunction | undefined;
+  #runner: ChunkRunner | undefined;
+
+  constructor(run: InlineRun) {
+    this.#run = run;
+  }
+
+  async start(): Promise<void> {
+    const { task } = this.#run;
+    const runner: ChunkRunner = await import(new URL('../../workers/run-chunk.js', import.meta.url).href);
+    const loader: TaskLoader = await import(new URL('../../workers/load-task.js', import.meta.url).href);
+    this.#runner = runner;
+    this.#task = typeof task === 'function' ? task : await loader.loadTask(task);
+  }
+
+  execute(chunk: Chunk): Execution {
+    if (this.#runner === undefined || this.#task === undefined)
+      throw new HeddleError('HEDDLE_INTERNAL', 'execute before start');
+    return new InlineChunk(chunk, this.#run).execute(this.#runner, this.#task);
+  }
+
+  async close(): Promise<void> {}
+}
+
+class InlineChunk implements ChunkChannel {
+  readonly #chunk: Chunk;
+  readonly #run: InlineRun;
+  readonly #cell = new ControlCell();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #reported = 0;
+  #isOver = false;
+  #abortReason: Error | undefined;
+  #wake: () => void = () => {};
+  #giveUp: (leftovers: readonly Leftover[]) => void = () => {};
+
+  constructor(chunk: Chunk, run: InlineRun) {
+    this.#chunk = chunk;
+    this.#run = run;
+  }
+
+  execute(runner: ChunkRunner, task: TaskFunction): Execution {
+    const chunk = this.#chunk;
+    const { timeoutMs } = this.#run;
+    const inputs = chunk.inputs.map((input) => (isTransfer(input) ? unwrapTransfer(input, []) : input));
+    const { ordinal, indexes, keys, attempt } = chunk;
+    if (timeoutMs !== undefined) this.#watch(timeoutMs, timeoutMs);
+    const givenUp = new Promise<readonly Leftover[]>((resolve) => {
+      this.#giveUp = resolve;
+    });
+    const ended = runner
+      .runChunk(task, { firstIndex: ordinal, indexes, inputs, keys, attempt, timeoutMs }, this.#cell, this)
+      .then(() => this.#rest(this.#reported));
+    const over = Promise.race([ended, givenUp]).finally(() => {
+      this.#isOver = true;
+      for (const timer of this.#timers) clearTimeout(timer);
+    });
+    return { over, stop: () => this.#cell.stop(), abort: (reason) => this.#abort(reason) };
+  }
+
+  readonly settled: ChunkChannel['settled'] = (message) => {
+    if (this.#isOver) return;
+    this.#reported = message.from + message.values.length;
+    this.#run.listener.onSettled(this.#chunk, message, 0);
+  };
+
+  progress(position: number, fraction: number, note: string | undefined): void {
+    if (!this.#isOver) this.#run.listener.onProgress(this.#chunk, position, fraction, note);
+  }
+
+  log(...[position, level, message, fields]: Parameters<ChunkChannel['log']>): void {
+    if (!this.#isOver) this.#run.listener.onLog(this.#chunk, position, level, message, fields);
+  }
+
+  services(): RemoteServices<Services> {
+    const { services } = this.#run;
+    return new Proxy({} as RemoteServices<Services>, {
+      get: (_, name) => {
+        if (typeof name === 'symbol' || name === 'then') return undefined;
+        return async (...args: unknown[]) => {
+          const service = Object.hasOwn(services, name) ? services[name] : undefined;
+          if (service === undefined)
+            throw new HeddleError('HEDDLE_SERVICE_UNAVAILABLE', `There is no service "${name}"`);
+          return (service as (...args: unknown[]) => unknown)(...args);
+        };
+      },
+    });
+  }
+
+  abortReason(): Error {
+    return this.#abortReason ?? new HeddleError('HEDDLE_ABORTED', 'The run was aborted');
+  }
+
+  onAbort(callback: () => void): void {
+    this.#wake = callback;
+  }
+
+  #abort(reason: Error): void {
+    this.#abortReason = reason;
+    this.#cell.abort();
+    this.#wake();
+    if (this.#isRunning)
+      this.#endRunning(this.#cell.begun, { position: this.#cell.begun - 1, kind: 'aborted' });
+  }
+
+  get #isRunning(): boolean {
+    return !this.#isOver && this.#cell.begun > this.#reported && this.#cell.phase !== PHASES.between;
+  }
+
+  #watch(ms: number, timeoutMs: number): void {
+    this.#after(ms, () => {
+      const { begun, since } = this.#cell;
+      const leftMs = this.#isRunning ? since + timeoutMs - now() : timeoutMs;
+      if (leftMs > 0) return this.#watch(Math.max(1, Math.ceil(leftMs)), timeoutMs);
+      const message = `The attempt took longer than its timeout of ${timeoutMs} ms and was given up; let the task watch ctx.signal, or run it in a thread, where it can be ended`;
+      const error = new HeddleError('HEDDLE_TIMEOUT', message);
+      this.#cell.timeOut(begun);
+      this.#wake();
+      this.#endRunning(begun, { position: begun - 1, kind: 'failed', error, startedAt: since, workerId: 0 });
+      return this.#watch(timeoutMs, timeoutMs);
+    });
+  }
+
+  #endRunning(begun: number, leftover: Leftover): void {
+    this.#after(this.#cell.listens ? this.#run.graceMs : 0, () => {
+      if (!this.#isRunning || this.#cell.begun !== begun) return;
+      this.#cell.stop();
+      const leftovers = this.#rest(this.#reported);
+      leftovers[leftover.position - this.#reported] = leftover;
+      this.#giveUp(leftovers);
+    });
+  }
+
+  #rest(from: number): Leftover[] {
+    const count = this.#chunk.inputs.length - from;
+    return Array.from({ length: count }, (_, i) => ({ position: from + i, kind: 'again' }) as const);
+  }
+
+  #after(ms: number, callback: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#isOver) callback();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}

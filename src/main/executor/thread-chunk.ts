@@ -1,0 +1,182 @@
+/**
+ * One chunk on a worker thread: its port, its control cell, its timers.
+ *
+ *   sent ──► running ──► over (answered)
+ *                └─────► over (its thread died; blame.ts says who did it)
+ *
+ * An attempt that must end, because of its timeout or because the run is aborted, first hears it: the control cell for
+ * code that polls, a message for code that awaits. One that never asked for its signal cannot hear and is ended with
+ * its thread at once; one that did is given the grace time first. Tasks of other chunks on that thread run again.
+ */
+
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
+import { HeddleError } from '../../protocol/errors.js';
+import type { AbortMessage, SettledMessage, ThreadMessage } from '../../protocol/messages.js';
+import { reviveError, serializeError } from '../../protocol/serialized-error.js';
+import type { ChunkState } from './blame.js';
+import type { Chunk, Leftover } from './executor.js';
+import type { ThreadPool } from './thread-pool.js';
+
+/** Why heddle ended the thread of a chunk, and which attempt it meant. */
+interface Kill {
+  readonly begun: number;
+  readonly kind: 'failed' | 'aborted';
+  readonly error: Error;
+}
+
+/** What a chunk may take. */
+export interface ChunkLimits {
+  readonly timeoutMs: number | undefined;
+  readonly graceMs: number;
+}
+
+/** A chunk that was sent to a pool. */
+export class ThreadChunk {
+  readonly chunk: Chunk;
+  readonly cell: ControlCell = new ControlCell();
+  readonly pool: ThreadPool;
+  /** The end that travels with the request. */
+  readonly remotePort: MessagePort;
+  /** What an uncaught error of the thread left as its last message. */
+  crash: Error | undefined;
+  /** Set for all chunks of a thread once its death was judged. */
+  verdict: Leftover | 'nobody' | undefined;
+  isOver = false;
+  readonly #port: MessagePort;
+  readonly #limits: ChunkLimits;
+  readonly #neighbours: () => Iterable<ThreadChunk>;
+  readonly #onMessage: (message: ThreadMessage, from: ThreadChunk) => void;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #reported = 0;
+  #kill: Kill | undefined;
+
+  constructor(
+    chunk: Chunk,
+    pool: ThreadPool,
+    limits: ChunkLimits,
+    onMessage: (message: ThreadMessage, from: ThreadChunk) => void,
+    neighbours: () => Iterable<ThreadChunk>,
+  ) {
+    const { port1, port2 } = new MessageChannel();
+    this.chunk = chunk;
+    this.pool = pool;
+    this.remotePort = port2;
+    this.#port = port1;
+    this.#limits = limits;
+    this.#onMessage = onMessage;
+    this.#neighbours = neighbours;
+    port1.on('message', (message: ThreadMessage) => this.#receive(message));
+    if (limits.timeoutMs !== undefined) this.#watch(limits.timeoutMs, limits.timeoutMs);
+  }
+
+  get reported(): number {
+    return this.#reported;
+  }
+
+  /** What blame.ts needs to know. */
+  get state(): ChunkState {
+    const { begun, phase } = this.cell;
+    return { begun, phase, reported: this.#reported, isolated: this.chunk.isolated };
+  }
+
+  get isRunning(): boolean {
+    return !this.isOver && this.cell.begun > this.#reported && this.cell.phase !== PHASES.between;
+  }
+
+  /** The leftover of the running task if heddle itself ended the thread because of it. */
+  get killed(): Leftover | undefined {
+    const kill = this.#kill;
+    if (kill === undefined || kill.begun !== this.cell.begun || kill.begun <= this.#reported)
+      return undefined;
+    const position = kill.begun - 1;
+    if (kill.kind === 'aborted') return { position, kind: 'aborted' };
+    return {
+      position,
+      kind: 'failed',
+      error: kill.error,
+      startedAt: this.cell.since,
+      workerId: this.cell.threadId,
+    };
+  }
+
+  /** Reads what is still in the port: messages are there before the answer or the death that follows them. */
+  drain(): void {
+    for (
+      let next = receiveMessageOnPort(this.#port);
+      next !== undefined;
+      next = receiveMessageOnPort(this.#port)
+    ) {
+      this.#receive(next.message as ThreadMessage);
+    }
+  }
+
+  end(): void {
+    this.drain();
+    this.isOver = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#port.close();
+  }
+
+  abort(reason: Error): void {
+    this.cell.abort();
+    if (!this.isRunning) return;
+    this.#tell(reason);
+    this.#endRunning({ begun: this.cell.begun, kind: 'aborted', error: reason });
+  }
+
+  #receive(message: ThreadMessage): void {
+    if (this.isOver) return;
+    if (message.type === 'settled') this.#reported = message.from + (message as SettledMessage).values.length;
+    if (message.type === 'crash') this.crash = reviveError(message.error);
+    this.#onMessage(message, this);
+  }
+
+  /** Looks after `ms` whether the running attempt has outlived its timeout. */
+  #watch(ms: number, timeoutMs: number): void {
+    this.#after(ms, () => {
+      const { begun, since } = this.cell;
+      if (!this.isRunning) return this.#watch(timeoutMs, timeoutMs);
+      const leftMs = since + timeoutMs - now();
+      if (leftMs > 0 || begun !== this.cell.begun)
+        return this.#watch(Math.max(1, Math.ceil(leftMs)), timeoutMs);
+      const error = new HeddleError(
+        'HEDDLE_TIMEOUT',
+        `The attempt took longer than its timeout of ${timeoutMs} ms and its thread was ended; raise the timeout, or let the task watch ctx.signal`,
+      );
+      this.cell.timeOut(begun);
+      this.#tell(error);
+      this.#endRunning({ begun, kind: 'failed', error });
+      return this.#watch(timeoutMs, timeoutMs);
+    });
+  }
+
+  #tell(reason: Error): void {
+    const message: AbortMessage = { type: 'abort', reason: serializeError(reason) };
+    this.#port.postMessage(message);
+  }
+
+  #endRunning(kill: Kill): void {
+    const spares = kill.kind === 'aborted' && this.#hasListeningNeighbour();
+    this.#after(this.cell.listens || spares ? this.#limits.graceMs : 0, () => {
+      if (this.cell.begun !== kill.begun || !this.isRunning) return;
+      this.#kill = kill;
+      this.pool.terminate(this.cell.threadId);
+    });
+  }
+
+  /** An abort means all tasks of a thread: while one of them can hear it, the thread gets its grace time. */
+  #hasListeningNeighbour(): boolean {
+    for (const other of this.#neighbours())
+      if (other !== this && other.isRunning && other.cell.listens) return true;
+    return false;
+  }
+
+  #after(ms: number, callback: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.isOver) callback();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}

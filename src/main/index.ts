@@ -1,0 +1,49 @@
+/** The public API of heddle. Everything else is internal. */
+
+export {
+  ERROR_CODES,
+  HeddleError,
+  type HeddleErrorCode,
+  isHeddleError,
+  OptionError,
+  TasksFailedError,
+} from '../protocol/errors.js';
+export type { Failed, Outcome, OutcomeRecord, Succeeded, Unfinished } from '../protocol/outcome.js';
+export { reviveError, type SerializedError, serializeError } from '../protocol/serialized-error.js';
+export type {
+  LogLevel,
+  RemoteServices,
+  Services,
+  TaskContext,
+  TaskFunction,
+  Transferable,
+} from '../protocol/task.js';
+export { taskKey } from '../protocol/task-key.js';
+export { transfer } from '../protocol/transfer.js';
+export type { Clamp } from './advice.js';
+export { clampText } from './advice.js';
+export type { RunEvent } from './events.js';
+export {
+  chunkForParallel,
+  executeInParallel,
+  getOptimalConcurrency,
+  type ParallelMetrics,
+  type ParallelOptions,
+  type ParallelResult,
+} from './execute-in-parallel.js';
+export type { ThreadLoad } from './executor/thread-pool.js';
+export type { FailureGroup } from './failure-groups.js';
+export type { RetryOptions, RunOptions, RuntimeOptions } from './options.js';
+export type { Progress } from './progress.js';
+export type { Percentiles, Report, RunStatus, WorkerReport } from './report.js';
+export { Run } from './run-handle.js';
+export {
+  createRuntime,
+  type InputOf,
+  type RunOptionsFor,
+  Runtime,
+  type ServicesOf,
+  type ValueOf,
+} from './runtime.js';
+export type { Inputs } from './source.js';
+export { type TaskReference, task } from './task-reference.js';

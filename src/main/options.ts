@@ -1,0 +1,82 @@
+/**
+ * The options of a runtime and of a run, as the caller writes them: meaning, units, defaults.
+ *
+ * resolve-options.ts is the only place that checks them and fills in defaults; the rest of the coordinator sees
+ * nothing but the resolved form.
+ */
+
+import type { Outcome } from '../protocol/outcome.js';
+import type { Services } from '../protocol/task.js';
+import type { Progress } from './progress.js';
+
+/** Options of {@link createRuntime}. */
+export interface RuntimeOptions {
+  /** Worker threads. `'auto'` is the number of processors this process may use. @defaultValue 'auto' */
+  readonly threads?: number | 'auto' | undefined;
+  /**
+   * Heap limit of each thread in MB, at least 16. A task that goes beyond fails with HEDDLE_OUT_OF_MEMORY and its thread is replaced.
+   * Buffers do not count. @defaultValue Node's own limit
+   */
+  readonly memoryLimitMb?: number | undefined;
+  /** Environment of the threads. @defaultValue a copy of this process's */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Where the standard output of tasks goes. @defaultValue 'inherit' */
+  readonly taskOutput?: 'inherit' | 'stderr' | undefined;
+  /** Longest time for a task module to load, in ms. @defaultValue 60_000 */
+  readonly loadTimeoutMs?: number | undefined;
+}
+
+/** When and how often a failed attempt is repeated. */
+export interface RetryOptions {
+  /** Attempts in all, the first included. @defaultValue 1 */
+  readonly attempts?: number | undefined;
+  /** Upper bound of the wait before the second attempt, in ms. @defaultValue 100 */
+  readonly backoffMs?: number | undefined;
+  /** By how much that bound grows from attempt to attempt. @defaultValue 2 */
+  readonly factor?: number | undefined;
+  /** Highest bound, in ms. @defaultValue 30_000 */
+  readonly maxDelayMs?: number | undefined;
+  /** `'full'`: wait a random time up to the bound; `'none'`: wait the bound itself. @defaultValue 'full' */
+  readonly jitter?: 'full' | 'none' | undefined;
+  /** Whether this failure is worth another attempt. @defaultValue every failure is */
+  readonly retryIf?: ((error: Error, attempt: number) => boolean) | undefined;
+}
+
+/** Options of {@link Runtime.run}. */
+export interface RunOptions<Input = unknown, Value = unknown, S extends Services = Services> {
+  /** Tasks in execution at once. More than `threads` helps tasks that wait (network, timers). @defaultValue the number of threads */
+  readonly concurrency?: number | undefined;
+  /** Order in which outcomes are given out. @defaultValue 'input' */
+  readonly order?: 'input' | 'completion' | undefined;
+  /**
+   * How many tasks may be read from the inputs ahead of what the consumer has taken. Bounds memory.
+   * @defaultValue 'auto': as many as keep the threads busy, fewer when inputs or values are large
+   */
+  readonly window?: number | 'auto' | undefined;
+  /** Longest time for one attempt, in ms. @defaultValue none */
+  readonly timeoutMs?: number | undefined;
+  /** How long an attempt that listens to `ctx.signal` may go on after it was aborted, in ms. @defaultValue 10_000 */
+  readonly graceMs?: number | undefined;
+  /** Longest time for the whole run, in ms; then it is aborted. @defaultValue none */
+  readonly deadlineMs?: number | undefined;
+  /** Repetition of failed attempts. @defaultValue one attempt */
+  readonly retry?: RetryOptions | undefined;
+  /** End the run at the first failed task. The same as `maxFailures: 0`. @defaultValue false */
+  readonly failFast?: boolean | undefined;
+  /** Failed tasks that are put up with: a count, or a share of the batch such as `'5%'`. @defaultValue all */
+  readonly maxFailures?: number | `${number}%` | undefined;
+  /** Tasks that travel to a thread in one message. `'auto'` adapts to how long tasks take. @defaultValue 'auto' */
+  readonly chunk?: number | 'auto' | undefined;
+  /** Stable name of a task. Two equal keys in one batch end the run; keeping them costs memory for every task. @defaultValue a hash of the input */
+  readonly key?: ((input: Input, index: number) => string | number) | undefined;
+  /** How many inputs there will be, when heddle cannot know; for progress and time left. */
+  readonly total?: number | undefined;
+  /** Aborts the run. Its reason is what the run then rejects with. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with a fresh snapshot, at most ten times a second and once at the end. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Functions of the caller that tasks may call as `ctx.services`. */
+  readonly services?: S | undefined;
+  /** Called with each outcome before it is given out, in the order in which tasks end. */
+  readonly onOutcome?: ((outcome: Outcome<Value>) => void) | undefined;
+}

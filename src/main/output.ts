@@ -1,0 +1,140 @@
+/**
+ * Outcomes on their way to the consumer: order and backpressure.
+ *
+ * Outcomes arrive in blocks of consecutive ordinals. In input order a block waits until all before it were given out; in
+ * completion order it is given out as it comes. `delivered` counts what the consumer has taken: the scheduler
+ * reads no further than a window ahead of it, which bounds what can pile up here.
+ *
+ *   blocks that wait:   { 0: [..] }   { 4: [. . .] }        ordinals 1..3 are missing
+ *   ready:              [..] → consumer
+ */
+
+import type { Outcome } from '../protocol/outcome.js';
+
+type Waiter = {
+  readonly resolve: (result: IteratorResult<Outcome, undefined>) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+/** How many outcomes must be taken before the scheduler is told; telling it for each would cost more than small tasks. */
+const TELL_EVERY = 32;
+
+/** The queue between the coordinator and one consumer. */
+export class Output {
+  /** Outcomes that the consumer took. */
+  delivered = 0;
+  readonly #isOrdered: boolean;
+  readonly #onSpace: () => void;
+  readonly #waiting = new Map<number, readonly Outcome[]>();
+  readonly #waiters: Waiter[] = [];
+  #ready: (readonly Outcome[])[] = [];
+  /** Place of the next outcome in the first ready block. */
+  #cursor = 0;
+  #next = 0;
+  #untold = 0;
+  #sink: ((outcome: Outcome) => void) | undefined;
+  #end: { readonly error: unknown } | undefined;
+
+  /**
+   * @param order - in which outcomes are given out
+   * @param onSpace - called after the consumer took some
+   */
+  constructor(order: 'input' | 'completion', onSpace: () => void) {
+    this.#isOrdered = order === 'input';
+    this.#onSpace = onSpace;
+  }
+
+  /** Adds the outcomes of consecutive tasks. */
+  push(ordinal: number, outcomes: readonly Outcome[]): void {
+    if (!this.#isOrdered) {
+      this.#ready.push(outcomes);
+    } else if (ordinal === this.#next) {
+      this.#ready.push(outcomes);
+      this.#next += outcomes.length;
+      this.#releaseWaiting();
+    } else {
+      this.#waiting.set(ordinal, outcomes);
+    }
+    this.#serve();
+  }
+
+  /** Nothing more will come. The consumer gets what is there, then the end, or the error. */
+  end(error: unknown): void {
+    this.#end = { error };
+    this.#serve();
+  }
+
+  /** Takes the next outcome. */
+  take(): Promise<IteratorResult<Outcome, undefined>> {
+    const outcome = this.#shift();
+    if (outcome !== undefined) return Promise.resolve({ value: outcome, done: false });
+    if (this.#end === undefined)
+      return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    const { error } = this.#end;
+    this.#end = { error: undefined };
+    return error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(error);
+  }
+
+  /** From now on every outcome goes straight to a function, without a promise for each. */
+  drainInto(sink: (outcome: Outcome) => void): void {
+    this.#sink = sink;
+    this.#serve();
+  }
+
+  #releaseWaiting(): void {
+    if (this.#waiting.size === 0) return;
+    for (
+      let block = this.#waiting.get(this.#next);
+      block !== undefined;
+      block = this.#waiting.get(this.#next)
+    ) {
+      this.#waiting.delete(this.#next);
+      this.#ready.push(block);
+      this.#next += block.length;
+    }
+  }
+
+  #serve(): void {
+    if (this.#sink !== undefined) this.#drain(this.#sink);
+    while (this.#waiters.length > 0) {
+      const outcome = this.#shift();
+      if (outcome === undefined) break;
+      this.#waiters.shift()?.resolve({ value: outcome, done: false });
+    }
+    if (this.#end === undefined || this.#ready.length > 0) return;
+    for (const { resolve, reject } of this.#waiters.splice(0)) {
+      const { error } = this.#end;
+      this.#end = { error: undefined };
+      if (error === undefined) resolve({ value: undefined, done: true });
+      else reject(error);
+    }
+  }
+
+  #drain(sink: (outcome: Outcome) => void): void {
+    const blocks = this.#ready;
+    this.#ready = [];
+    for (const block of blocks) {
+      for (let i = this.#cursor; i < block.length; i++) sink(block[i] as Outcome);
+      this.delivered += block.length - this.#cursor;
+      this.#cursor = 0;
+    }
+    if (blocks.length > 0) this.#onSpace();
+  }
+
+  #shift(): Outcome | undefined {
+    const block = this.#ready[0];
+    if (block === undefined) return undefined;
+    const outcome = block[this.#cursor++];
+    if (this.#cursor === block.length) {
+      this.#ready.shift();
+      this.#cursor = 0;
+    }
+    this.delivered++;
+    this.#untold++;
+    if (this.#untold >= TELL_EVERY || this.#ready.length === 0) {
+      this.#untold = 0;
+      this.#onSpace();
+    }
+    return outcome;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * Options are checked and given their defaults once, here. Unknown names and impossible values are refused with
+ * the option's name, what was expected and what came.
+ */
+
+import { availableParallelism } from 'node:os';
+import { OptionError } from '../protocol/errors.js';
+import type { Outcome } from '../protocol/outcome.js';
+import { describe } from '../protocol/serialized-error.js';
+import type { Services } from '../protocol/task.js';
+import { nearest } from './nearest.js';
+import type { RetryOptions, RunOptions, RuntimeOptions } from './options.js';
+import type { Progress } from './progress.js';
+
+/** {@link RuntimeOptions} with nothing left out. */
+export interface ResolvedRuntimeOptions {
+  readonly threads: number;
+  readonly memoryLimitMb: number | undefined;
+  readonly env: Readonly<Record<string, string>> | undefined;
+  readonly taskOutput: 'inherit' | 'stderr';
+  readonly loadTimeoutMs: number;
+}
+
+/** {@link RetryOptions} with nothing left out. */
+export interface ResolvedRetry {
+  readonly attempts: number;
+  readonly backoffMs: number;
+  readonly factor: number;
+  readonly maxDelayMs: number;
+  readonly jitter: 'full' | 'none';
+  readonly retryIf: (error: Error, attempt: number) => boolean;
+}
+
+/** How many failures end a run. */
+export type FailureLimit = { readonly count: number } | { readonly share: number } | undefined;
+
+/** {@link RunOptions} with nothing left out; undefined means that the feature is off. */
+export interface ResolvedRunOptions {
+  readonly concurrency: number | undefined;
+  readonly order: 'input' | 'completion';
+  readonly window: number | 'auto';
+  readonly timeoutMs: number | undefined;
+  readonly graceMs: number;
+  readonly deadlineMs: number | undefined;
+  readonly retry: ResolvedRetry;
+  readonly failureLimit: FailureLimit;
+  readonly chunk: number | 'auto';
+  readonly key: ((input: unknown, index: number) => unknown) | undefined;
+  readonly total: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly onOutcome: ((outcome: Outcome) => void) | undefined;
+  readonly services: Services;
+}
+
+/** Defaults that are plain values. */
+export const DEFAULTS = {
+  graceMs: 10_000,
+  loadTimeoutMs: 60_000,
+  retry: { attempts: 1, backoffMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 'full' },
+} as const;
+
+/** The longest delay that Node's timers can hold; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_COUNT = 1_000_000;
+
+/** @throws {@link OptionError} HEDDLE_INVALID_OPTION */
+export function resolveRuntimeOptions(options: RuntimeOptions = {}): ResolvedRuntimeOptions {
+  refuseUnknown(options, ['threads', 'memoryLimitMb', 'env', 'taskOutput', 'loadTimeoutMs'], 'createRuntime');
+  const { threads = 'auto', env } = options;
+  if (env !== undefined && (typeof env !== 'object' || env === null)) throw expected('env', 'an object', env);
+  return Object.freeze({
+    threads: threads === 'auto' ? availableParallelism() : integer('threads', threads, 1, 1024, ' or "auto"'),
+    memoryLimitMb: optional(options.memoryLimitMb, (value) => integer('memoryLimitMb', value, 16, MAX_COUNT)),
+    env,
+    taskOutput: oneOf('taskOutput', options.taskOutput ?? 'inherit', ['inherit', 'stderr']),
+    loadTimeoutMs: milliseconds('loadTimeoutMs', options.loadTimeoutMs ?? DEFAULTS.loadTimeoutMs, 1),
+  });
+}
+
+const RUN_OPTIONS: readonly (keyof RunOptions)[] = [
+  'concurrency',
+  'order',
+  'window',
+  'timeoutMs',
+  'graceMs',
+  'deadlineMs',
+  'retry',
+  'failFast',
+  'maxFailures',
+  'chunk',
+  'key',
+  'total',
+  'signal',
+  'onProgress',
+  'services',
+  'onOutcome',
+];
+
+/** @throws {@link OptionError} HEDDLE_INVALID_OPTION */
+// biome-ignore lint/suspicious/noExplicitAny: accepts the options of a run of any input, value and services
+export function resolveRunOptions(options: RunOptions<any, any, any> = {}): ResolvedRunOptions {
+  refuseUnknown(options, RUN_OPTIONS, 'run');
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw expected('signal', 'an AbortSignal', options.signal);
+  }
+  return Object.freeze({
+    concurrency: optional(options.concurrency, (value) => integer('concurrency', value, 1, MAX_COUNT)),
+    order: oneOf('order', options.order ?? 'input', ['input', 'completion']),
+    window:
+      options.window === undefined || options.window === 'auto'
+        ? 'auto'
+        : integer('window', options.window, 1, 2 ** 30, ' or "auto"'),
+    timeoutMs: optional(options.timeoutMs, (value) => milliseconds('timeoutMs', value, 1)),
+    graceMs: milliseconds('graceMs', options.graceMs ?? DEFAULTS.graceMs, 0),
+    deadlineMs: optional(options.deadlineMs, (value) => milliseconds('deadlineMs', value, 1)),
+    retry: resolveRetry(options.retry),
+    failureLimit: failureLimit(options),
+    chunk:
+      options.chunk === undefined || options.chunk === 'auto'
+        ? 'auto'
+        : integer('chunk', options.chunk, 1, 100_000, ' or "auto"'),
+    key: optional(options.key, (value) => callback('key', value)),
+    total: optional(options.total, (value) => integer('total', value, 0, Number.MAX_SAFE_INTEGER)),
+    signal: options.signal,
+    onProgress: optional(options.onProgress, (value) => callback('onProgress', value)),
+    onOutcome: optional(options.onOutcome, (value) => callback('onOutcome', value)),
+    services: services(options.services),
+  });
+}
+
+function resolveRetry(retry: RetryOptions = {}): ResolvedRetry {
+  if (typeof retry !== 'object' || retry === null)
+    throw expected('retry', 'an object such as { attempts: 3 }', retry);
+  refuseUnknown(
+    retry,
+    ['attempts', 'backoffMs', 'factor', 'maxDelayMs', 'jitter', 'retryIf'],
+    'retry',
+    'retry.',
+  );
+  const { factor = DEFAULTS.retry.factor } = retry;
+  if (typeof factor !== 'number' || !(factor >= 1 && factor <= 100))
+    throw expected('retry.factor', 'a number from 1 to 100', factor);
+  return {
+    attempts: integer('retry.attempts', retry.attempts ?? DEFAULTS.retry.attempts, 1, MAX_COUNT),
+    backoffMs: milliseconds('retry.backoffMs', retry.backoffMs ?? DEFAULTS.retry.backoffMs, 0),
+    factor,
+    maxDelayMs: milliseconds('retry.maxDelayMs', retry.maxDelayMs ?? DEFAULTS.retry.maxDelayMs, 0),
+    jitter: oneOf('retry.jitter', retry.jitter ?? DEFAULTS.retry.jitter, ['full', 'none']),
+    retryIf: retry.retryIf === undefined ? () => true : callback('retry.retryIf', retry.retryIf),
+  };
+}
+
+function failureLimit({ failFast, maxFailures }: RunOptions): FailureLimit {
+  if (failFast !== undefined && typeof failFast !== 'boolean')
+    throw expected('failFast', 'true or false', failFast);
+  if (maxFailures === undefined) return failFast === true ? { count: 0 } : undefined;
+  if (failFast === true && maxFailures !== 0) {
+    throw new OptionError(
+      'maxFailures',
+      'Options `failFast` and `maxFailures` contradict each other; give one of them',
+    );
+  }
+  if (typeof maxFailures === 'string') {
+    const share = /^(\d+(?:\.\d+)?)%$/.exec(maxFailures)?.[1];
+    if (share === undefined || Number(share) > 100)
+      throw expected('maxFailures', 'a count or a share such as "5%"', maxFailures);
+    return { share: Number(share) / 100 };
+  }
+  return {
+    count: integer('maxFailures', maxFailures, 0, Number.MAX_SAFE_INTEGER, ' or a share such as "5%"'),
+  };
+}
+
+function services(value: Services | undefined): Services {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null)
+    throw expected('services', 'an object of functions', value);
+  for (const [name, member] of Object.entries(value)) callback(`services.${name}`, member);
+  return value;
+}
+
+function refuseUnknown(options: object, known: readonly string[], where: string, prefix = ''): void {
+  if (typeof options !== 'object' || options === null) throw expected(where, 'an object of options', options);
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const guess = nearest(name, known);
+    throw new OptionError(
+      `${prefix}${name}`,
+      `Unknown option \`${prefix}${name}\` of ${where}${guess === undefined ? '' : `; did you mean \`${prefix}${guess}\`?`} Known: ${known.join(', ')}`,
+    );
+  }
+}
+
+function optional<T, R>(value: T | undefined, resolve: (value: T) => R): R | undefined {
+  return value === undefined ? undefined : resolve(value);
+}
+
+function integer(option: string, value: unknown, least: number, most: number, or = ''): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw expected(option, `an integer from ${least} to ${most}${or}`, value);
+}
+
+function milliseconds(option: string, value: unknown, least: number): number {
+  if (typeof value === 'number' && value >= least && value <= MAX_TIMER_MS) return value;
+  throw expected(option, `a number of milliseconds from ${least} to ${MAX_TIMER_MS}`, value);
+}
+
+function oneOf<T extends string>(option: string, value: unknown, choices: readonly T[]): T {
+  if (choices.includes(value as T)) return value as T;
+  throw expected(option, choices.map((choice) => JSON.stringify(choice)).join(' or '), value);
+}
+
+function callback<T>(option: string, value: T): T {
+  if (typeof value === 'function') return value;
+  throw expected(option, 'a function', value);
+}
+
+function expected(option: string, expectation: string, value: unknown): OptionError {
+  return new OptionError(option, `Expected \`${option}\` to be ${expectation}, got ${describe(value)}`);
+}

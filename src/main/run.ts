@@ -1,0 +1,283 @@
+/**
+ * A run: one batch, from the first input to a clean end. A table of contents: it builds the parts, connects them,
+ * and sees them out.
+ *
+ *   source → schedule → executor → settle → (recorder) → output → the consumer
+ *
+ * The end, in this order: nothing is in flight (`onIdle`) → the source is let go → the executor lets go of its
+ * ports → the recorder closes → the report is made → the output ends, with an error if the run was stopped → events end.
+ */
+
+import { HeddleError } from '../protocol/errors.js';
+import type { Services } from '../protocol/task.js';
+import { noSession, type Recorder } from '../session/recorder.js';
+import type { Clamp } from './advice.js';
+import { ChunkSize, roughBytes } from './chunk-size.js';
+import { EventHub } from './events.js';
+import type { ChunkListener, Executor } from './executor/executor.js';
+import type { ThreadLoad } from './executor/thread-pool.js';
+import { FailureGroups } from './failure-groups.js';
+import { Output } from './output.js';
+import { Counters, type Progress } from './progress.js';
+import { buildReport, type Report, type RunStatus } from './report.js';
+import type { ResolvedRunOptions } from './resolve-options.js';
+import { Schedule } from './schedule.js';
+import { named, Settler } from './settle.js';
+import { type Inputs, Source } from './source.js';
+
+/** What a run is started with. */
+export interface RunParts {
+  readonly inputs: Inputs<unknown>;
+  readonly options: ResolvedRunOptions;
+  readonly isInline: boolean;
+  readonly makeExecutor: (listener: ChunkListener, services: Services) => Executor;
+  /** Looks at the event loops of the threads and of this one. */
+  readonly loads: () => readonly ThreadLoad[];
+}
+
+const PROGRESS_EVERY_MS = 100;
+/** With a share as failure limit and a batch of unknown length, the share counts only from here on. */
+const MIN_SHARE_TASKS = 20;
+
+/** One run in progress. */
+export class RunCore {
+  readonly events: EventHub = new EventHub();
+  readonly output: Output;
+  readonly counters: Counters;
+  /** Fulfils when the run is over and everything is let go. Never rejects. */
+  readonly ended: Promise<Report>;
+  readonly #parts: RunParts;
+  readonly #source: Source;
+  readonly #executor: Executor;
+  readonly #settler: Settler;
+  readonly #schedule: Schedule;
+  readonly #chunkSize: ChunkSize;
+  readonly #recorder: Recorder = noSession;
+  readonly #failures = new FailureGroups();
+  readonly #concurrency: number;
+  readonly #clamps: Clamp[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+  #loadsBefore: readonly ThreadLoad[] = [];
+  #startMs = 0;
+  #fatal: unknown;
+  #stopReason: Error | undefined;
+  #rejection: unknown;
+  #isFailureStop = false;
+  #finish: (report: Report) => void = () => {};
+
+  constructor(parts: RunParts) {
+    const { options } = parts;
+    this.#parts = parts;
+    this.ended = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#source = new Source(parts.inputs, {
+      key: options.key,
+      total: options.total,
+      onReady: () => this.#schedule.pump(),
+    });
+    this.counters = new Counters(() => this.#source.total);
+    this.output = new Output(options.order, () => this.#schedule.pump());
+    this.#chunkSize = new ChunkSize(options.chunk);
+    this.#executor = parts.makeExecutor(this.#listener(), options.services);
+    this.#concurrency = this.#clampConcurrency();
+    this.#settler = new Settler({
+      options,
+      recorder: this.#recorder,
+      output: this.output,
+      counters: this.counters,
+      events: this.events,
+      random: Math.random,
+      isStopping: () => this.#schedule.isStopping,
+      retry: (chunk, delayMs) => this.#schedule.retry(chunk, delayMs),
+      onFailure: (index, error) => this.#onFailure(index, error),
+      onFatal: (error) => this.#onFatal(error),
+      onRecorded: () => this.#schedule.checkIdle(),
+    });
+    this.#schedule = new Schedule({
+      executor: this.#executor,
+      source: this.#source,
+      output: this.output,
+      settler: this.#settler,
+      counters: this.counters,
+      chunkSize: this.#chunkSize,
+      concurrency: this.#concurrency,
+      window: options.window,
+      graceMs: options.graceMs,
+      onFatal: (error) => this.#onFatal(error),
+      onIdle: () => void this.#end(),
+    });
+  }
+
+  /** Loads the task and starts the first tasks. */
+  async start(): Promise<void> {
+    const { signal, deadlineMs } = this.#parts.options;
+    if (signal?.aborted === true) return this.abort(signal.reason);
+    const onAbort = () => this.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    void this.ended.then(() => signal?.removeEventListener('abort', onAbort));
+    if (deadlineMs !== undefined)
+      this.#timers.push(setTimeout(() => this.#reachDeadline(deadlineMs), deadlineMs));
+    try {
+      await this.#executor.start();
+    } catch (error) {
+      this.#onFatal(error);
+      return;
+    }
+    this.#startMs = this.counters.elapsedMs;
+    this.#loadsBefore = this.#parts.loads();
+    this.#timers.push(setInterval(() => this.#tellProgress(), PROGRESS_EVERY_MS));
+    this.events.emit({
+      type: 'run-started',
+      threads: this.#executor.threads,
+      concurrency: this.#concurrency,
+      total: this.#source.total,
+    });
+    this.#schedule.pump();
+  }
+
+  /** What made the run impossible, once it is over. */
+  get fatal(): { readonly error: unknown } | undefined {
+    return this.#fatal === undefined ? undefined : { error: this.#fatal };
+  }
+
+  progress(): Progress {
+    return this.counters.snapshot();
+  }
+
+  /** Starts nothing any more; what runs may finish within the grace time. */
+  drain(reason: unknown, graceMs: number | undefined): void {
+    this.#stop('drain', reason, graceMs);
+  }
+
+  /** Starts nothing any more and tells what runs to end now. */
+  abort(reason: unknown): void {
+    this.#stop('abort', reason, undefined);
+  }
+
+  #stop(force: 'drain' | 'abort', reason: unknown, graceMs: number | undefined): void {
+    const error =
+      reason instanceof Error
+        ? reason
+        : new HeddleError('HEDDLE_ABORTED', 'The run was aborted', { cause: reason });
+    if (!this.#schedule.isStopping) {
+      this.#stopReason = error;
+      this.#rejection = reason ?? error;
+      this.events.emit({ type: 'run-stopping', reason: error });
+    }
+    this.#schedule.stop(force, error, graceMs);
+  }
+
+  #clampConcurrency(): number {
+    const { concurrency } = this.#parts.options;
+    const requested = concurrency ?? this.#executor.threads;
+    const { total } = this.#source;
+    if (concurrency === undefined || total === undefined || total >= requested || total === 0)
+      return requested;
+    this.#clamps.push({
+      requested,
+      ran: total,
+      reason: `the batch has ${total} ${total === 1 ? 'task' : 'tasks'}`,
+    });
+    return requested;
+  }
+
+  #listener(): ChunkListener {
+    return {
+      onSettled: (chunk, message, workerId) => {
+        const { times, values } = message;
+        const count = values.length;
+        const bytes = roughBytes(chunk.inputs[message.from]) + roughBytes(values[0]);
+        this.#chunkSize.learn(count, (times[count] as number) - (times[0] as number), bytes);
+        this.#settler.settle(chunk, message, workerId);
+      },
+      onProgress: (chunk, position, fraction, note) => {
+        if (this.events.isRead)
+          this.events.emit({ type: 'task-progress', ...named(chunk, position), fraction, note });
+      },
+      onLog: (chunk, position, level, message, fields) => {
+        if (this.events.isRead)
+          this.events.emit({ type: 'task-log', ...named(chunk, position), level, message, fields });
+      },
+      onWorkerExit: (workerId, error) => this.events.emit({ type: 'worker-exit', workerId, error }),
+    };
+  }
+
+  #onFailure(index: number, error: Error): void {
+    this.#failures.add(index, error);
+    const limit = this.#parts.options.failureLimit;
+    if (limit === undefined || this.#schedule.isStopping) return;
+    // Counted before it is shown: with a session, showing waits for the disk.
+    const failed = this.#failures.count;
+    const { total } = this.#source;
+    const base = total ?? (this.counters.settled >= MIN_SHARE_TASKS ? this.counters.settled : undefined);
+    const most =
+      'count' in limit ? limit.count : base === undefined ? Number.POSITIVE_INFINITY : limit.share * base;
+    if (failed <= most) return;
+    this.#isFailureStop = true;
+    const told = 'count' in limit ? `${limit.count}` : `${limit.share * 100} %`;
+    const message = `The run was ended: ${failed} ${failed === 1 ? 'task' : 'tasks'} failed, more than the ${told} allowed; the first error: ${error.message}`;
+    this.abort(new HeddleError('HEDDLE_TOO_MANY_FAILURES', message, { cause: error }));
+  }
+
+  #reachDeadline(deadlineMs: number): void {
+    const message = `The run reached its deadline of ${deadlineMs} ms; what was not done can run again`;
+    this.abort(new HeddleError('HEDDLE_DEADLINE', message));
+  }
+
+  #onFatal(error: unknown): void {
+    this.#fatal ??= error;
+    this.abort(error);
+  }
+
+  #tellProgress(): void {
+    const { onProgress } = this.#parts.options;
+    if (onProgress === undefined && !this.events.isRead) return;
+    const progress = this.progress();
+    this.events.emit({ type: 'progress', progress });
+    try {
+      onProgress?.(progress);
+    } catch (error) {
+      this.#onFatal(error);
+    }
+  }
+
+  async #end(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    const isAllRead = this.#source.isDone;
+    await this.#source.close();
+    await this.#executor.close();
+    try {
+      await this.#recorder.close();
+    } catch (error) {
+      this.#fatal ??= error;
+    }
+    this.#tellProgress();
+    const report = this.#report(isAllRead);
+    this.output.end(this.#fatal ?? (report.status === 'aborted' ? this.#rejection : undefined));
+    this.events.emit({ type: 'run-ended', report });
+    this.events.end();
+    this.#finish(report);
+  }
+
+  #report(isAllRead: boolean): Report {
+    const { failed, aborted, skipped } = this.counters;
+    const isAllDone = isAllRead && aborted + skipped === 0;
+    const isStopped = this.#stopReason !== undefined && !this.#isFailureStop && !isAllDone;
+    const status: RunStatus =
+      isStopped || this.#fatal !== undefined ? 'aborted' : failed > 0 ? 'failed' : 'completed';
+    return buildReport({
+      status,
+      reason: this.#stopReason,
+      total: this.#source.total,
+      counters: this.counters,
+      startMs: this.#startMs,
+      threads: this.#executor.threads,
+      concurrency: Math.min(this.#concurrency, ...this.#clamps.map((clamp) => clamp.ran)),
+      isInline: this.#parts.isInline,
+      clamps: this.#clamps,
+      failures: this.#failures.list(),
+      loads: { before: this.#loadsBefore, after: this.#parts.loads() },
+    });
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Settling: from the end of an attempt to the task's outcome, or to its next attempt.
+ *
+ * `#publish` is the one place that every outcome passes: it is recorded first, and shown (counters, callbacks, output) only
+ * when the recorder says that it is kept. Blocks of consecutive tasks go through together.
+ */
+
+import type { SettledMessage } from '../protocol/messages.js';
+import { type AttemptTimes, type Outcome, succeeded, unsuccessful } from '../protocol/outcome.js';
+import { reviveError } from '../protocol/serialized-error.js';
+import { taskKey } from '../protocol/task-key.js';
+import { isTransfer } from '../protocol/transfer.js';
+import type { Recorder } from '../session/recorder.js';
+import { backoffMs } from './backoff.js';
+import type { EventHub } from './events.js';
+import type { Chunk } from './executor/executor.js';
+import type { Output } from './output.js';
+import type { Counters } from './progress.js';
+import type { ResolvedRunOptions } from './resolve-options.js';
+
+/** What settling needs of the rest of the run. */
+export interface SettleHost {
+  readonly options: ResolvedRunOptions;
+  readonly recorder: Recorder;
+  readonly output: Output;
+  readonly counters: Counters;
+  readonly events: EventHub;
+  readonly random: () => number;
+  /** True when no further attempt may start. */
+  isStopping(): boolean;
+  /** Takes a task up again after a delay. */
+  retry(chunk: Chunk, delayMs: number): void;
+  /** A task failed for good. */
+  onFailure(index: number, error: Error): void;
+  /** The run cannot go on. */
+  onFatal(error: unknown): void;
+  /** Everything that was on its way to the recorder has arrived. */
+  onRecorded(): void;
+}
+
+/** Decides what the end of an attempt means. */
+export class Settler {
+  readonly #host: SettleHost;
+  #recording = 0;
+
+  constructor(host: SettleHost) {
+    this.#host = host;
+  }
+
+  /** True while outcomes are on their way to the recorder. */
+  get isRecording(): boolean {
+    return this.#recording > 0;
+  }
+
+  /** Consecutive attempts ended by themselves. */
+  settle(chunk: Chunk, message: SettledMessage, workerId: number): void {
+    const { values, times, failures, from } = message;
+    this.#host.counters.recordAttempts(times, chunk.readyAt, workerId);
+    this.#host.counters.running -= values.length;
+    let block: Outcome[] = [];
+    let start = 0;
+    let failure = 0;
+    for (let i = 0; i < values.length; i++) {
+      if (failures?.[failure]?.position === from + i) {
+        this.#publish(chunk.ordinal + from + start, block);
+        const { error, aborted } = failures[failure++] as (typeof failures)[number];
+        const beganAt = times[i] as number;
+        const attempt = {
+          attempts: chunk.attempt,
+          startedAt: beganAt,
+          durationMs: (times[i + 1] as number) - beganAt,
+          workerId,
+        };
+        if (aborted) this.finish(chunk, from + i, 'aborted', reviveError(error), attempt);
+        else this.fail(chunk, from + i, reviveError(error), attempt);
+        block = [];
+        start = i + 1;
+      } else {
+        block.push(succeed(chunk, from + i, values[i], times[i] as number, times[i + 1] as number, workerId));
+      }
+    }
+    this.#publish(chunk.ordinal + from + start, block);
+  }
+
+  /** One attempt failed: its next one is planned, or the task has failed. */
+  fail(chunk: Chunk, position: number, error: Error, attempt: AttemptTimes): void {
+    const { options, counters, events, random } = this.#host;
+    const again = single(chunk, position, { attempt: chunk.attempt + 1, isolated: false });
+    if (this.#isWorthRetrying(chunk, position, error)) {
+      const delayMs = backoffMs(options.retry, again.attempt, random);
+      counters.retries++;
+      if (events.isRead) {
+        events.emit({
+          type: 'task-retry',
+          ...named(chunk, position),
+          attempt: chunk.attempt,
+          error,
+          delayMs,
+        });
+      }
+      this.#host.retry(again, delayMs);
+    } else {
+      this.finish(
+        chunk,
+        position,
+        this.#host.isStopping() && chunk.attempt < options.retry.attempts ? 'aborted' : 'failed',
+        error,
+        attempt,
+      );
+    }
+  }
+
+  /** Gives a task without a value its outcome. */
+  finish(
+    chunk: Chunk,
+    position: number,
+    status: 'failed' | 'aborted' | 'skipped',
+    error: Error,
+    attempt: AttemptTimes,
+  ): void {
+    const outcome = unsuccessful(status, error, attempt, identityOf(chunk, position));
+    this.#publish(chunk.ordinal + position, [outcome]);
+    if (status === 'failed') this.#host.onFailure(outcome.index, error);
+  }
+
+  #isWorthRetrying(chunk: Chunk, position: number, error: Error): boolean {
+    const { retry } = this.#host.options;
+    if (chunk.attempt >= retry.attempts || isTransfer(chunk.inputs[position]) || this.#host.isStopping())
+      return false;
+    try {
+      return retry.retryIf(error, chunk.attempt);
+    } catch (cause) {
+      this.#host.onFatal(cause);
+      return false;
+    }
+  }
+
+  #publish(ordinal: number, outcomes: readonly Outcome[]): void {
+    if (outcomes.length === 0) return;
+    const isFinal = outcomes[0]?.status === 'succeeded' || outcomes[0]?.status === 'failed';
+    const recorded = isFinal ? this.#host.recorder.record(outcomes) : undefined;
+    if (recorded === undefined) return this.#show(ordinal, outcomes);
+    this.#recording++;
+    recorded
+      .then(
+        () => this.#show(ordinal, outcomes),
+        (error: unknown) => this.#host.onFatal(error),
+      )
+      .finally(() => {
+        this.#recording--;
+        this.#host.onRecorded();
+      });
+  }
+
+  #show(ordinal: number, outcomes: readonly Outcome[]): void {
+    const { counters, events, options, output } = this.#host;
+    const first = outcomes[0] as Outcome;
+    counters[first.status] += outcomes.length;
+    if (first.status === 'failed' && events.isRead) {
+      const { index, key, attempts, error } = first;
+      events.emit({ type: 'task-failed', index, key, attempts, error });
+    }
+    if (options.onOutcome !== undefined) {
+      try {
+        for (const outcome of outcomes) options.onOutcome(outcome);
+      } catch (error) {
+        this.#host.onFatal(error);
+      }
+    }
+    output.push(ordinal, outcomes);
+  }
+}
+
+/** One task of a chunk, to be run by itself. */
+export function single(
+  chunk: Chunk,
+  position: number,
+  as: { readonly attempt: number; readonly isolated: boolean },
+): Chunk {
+  const key = chunk.keys?.[position];
+  return {
+    ordinal: chunk.ordinal + position,
+    indexes: chunk.indexes === undefined ? undefined : [chunk.indexes[position] as number],
+    inputs: [chunk.inputs[position]],
+    keys: key === undefined ? undefined : [key],
+    attempt: as.attempt,
+    isolated: as.isolated,
+    readyAt: chunk.readyAt,
+  };
+}
+
+function succeed(
+  chunk: Chunk,
+  position: number,
+  value: unknown,
+  beganAt: number,
+  endedAt: number,
+  workerId: number,
+): Outcome {
+  const index = chunk.indexes?.[position] ?? chunk.ordinal + position;
+  const input = chunk.inputs[position];
+  const key = chunk.keys?.[position] ?? (isTransfer(input) ? transferredKey(index) : undefined);
+  return succeeded(index, value, chunk.attempt, beganAt, endedAt - beganAt, workerId, key, input);
+}
+
+/** Index and key of a task of a chunk, for an event. */
+export function named(chunk: Chunk, position: number): { index: number; key: string } {
+  const { index, key, input } = identityOf(chunk, position);
+  return { index, key: key ?? taskKey(input) };
+}
+
+function identityOf(
+  chunk: Chunk,
+  position: number,
+): { index: number; key: string | undefined; input: unknown } {
+  const index = chunk.indexes?.[position] ?? chunk.ordinal + position;
+  const input = chunk.inputs[position];
+  return {
+    index,
+    key: chunk.keys?.[position] ?? (isTransfer(input) ? transferredKey(index) : undefined),
+    input,
+  };
+}
+
+/** A moved input is gone and cannot be hashed; without a key function its place has to name it. */
+function transferredKey(index: number): string {
+  return `transferred-${index}`;
+}

@@ -1,0 +1,117 @@
+/**
+ * The control cell: 32 bytes of shared memory that the coordinator and the thread share for one chunk.
+ *
+ * Messages are read only when a thread returns to its event loop; a CPU-bound task never does. So what must be seen at
+ * once, and what must still be readable when the thread is dead, lives here:
+ *
+ *   int32[0]  STOP       coordinator → thread   0 go on, 1 begin no further task, 2 also abort the running one
+ *   int32[1]  TIMED_OUT  coordinator → thread   begun count of the attempt that outlived its timeout, 0 = none
+ *   int32[2]  THREAD     thread → coordinator   id of the thread that picked the chunk up, 0 = not yet
+ *   int32[3]  BEGUN      thread → coordinator   tasks begun so far; the running one is at position BEGUN - 1
+ *   int32[4]  PHASE      thread → coordinator   0 between tasks, 1 in the task's synchronous part, 2 awaiting it
+ *   int32[5]  LISTENS    thread → coordinator   begun count of the task that asked for its signal, 0 = none
+ *   float64[3] SINCE     thread → coordinator   when the running task began, ms since the epoch
+ *
+ * TIMED_OUT and LISTENS name the attempt they mean, so that a late write can never hit the next task.
+ */
+
+import { performance } from 'node:perf_hooks';
+
+const STOP = 0;
+const TIMED_OUT = 1;
+const THREAD = 2;
+const BEGUN = 3;
+const PHASE = 4;
+const LISTENS = 5;
+const SINCE = 3;
+
+/** Where the thread is within its current task. */
+export const PHASES = { between: 0, synchronous: 1, awaiting: 2 } as const;
+
+/** Milliseconds since the epoch with sub-millisecond steps, comparable between threads of one process. */
+export function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** One side's view of a control cell. */
+export class ControlCell {
+  readonly buffer: SharedArrayBuffer;
+  readonly #int: Int32Array;
+  readonly #float: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(32)) {
+    this.buffer = buffer;
+    this.#int = new Int32Array(buffer);
+    this.#float = new Float64Array(buffer);
+  }
+
+  /** Thread: a task begins. */
+  begin(position: number, at: number): void {
+    this.#float[SINCE] = at;
+    Atomics.store(this.#int, BEGUN, position + 1);
+    Atomics.store(this.#int, PHASE, PHASES.synchronous);
+  }
+
+  /** Thread: where it is within the task. */
+  set phase(phase: number) {
+    Atomics.store(this.#int, PHASE, phase);
+  }
+
+  get phase(): number {
+    return Atomics.load(this.#int, PHASE);
+  }
+
+  /** Thread: the task at this position can hear an abort. */
+  listen(position: number): void {
+    Atomics.store(this.#int, LISTENS, position + 1);
+  }
+
+  /** Thread: this thread has the chunk. */
+  set threadId(id: number) {
+    Atomics.store(this.#int, THREAD, id);
+  }
+
+  get threadId(): number {
+    return Atomics.load(this.#int, THREAD);
+  }
+
+  get begun(): number {
+    return Atomics.load(this.#int, BEGUN);
+  }
+
+  get since(): number {
+    return this.#float[SINCE] ?? 0;
+  }
+
+  /** True when the running task asked for its signal. */
+  get listens(): boolean {
+    return Atomics.load(this.#int, LISTENS) === this.begun;
+  }
+
+  /** Coordinator: begin no further task. */
+  stop(): void {
+    Atomics.compareExchange(this.#int, STOP, 0, 1);
+  }
+
+  /** Coordinator: begin no further task and abort the running one. */
+  abort(): void {
+    Atomics.store(this.#int, STOP, 2);
+  }
+
+  /** Coordinator: the running attempt, which must still be the `begun`-th, is out of time. */
+  timeOut(begun: number): void {
+    Atomics.store(this.#int, TIMED_OUT, begun);
+  }
+
+  get isStopped(): boolean {
+    return Atomics.load(this.#int, STOP) !== 0;
+  }
+
+  get isAborted(): boolean {
+    return Atomics.load(this.#int, STOP) === 2;
+  }
+
+  isTimedOut(position: number): boolean {
+    return Atomics.load(this.#int, TIMED_OUT) === position + 1;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Errors: one class hierarchy and one table of stable codes.
+ *
+ * Two channels, never mixed. A task that fails is data: an outcome that carries an error. What stops a
+ * whole run is thrown as a `HeddleError`. Both use the codes below; docs/errors.md has one section per
+ * code, and a test holds the two lists against each other.
+ *
+ * `instanceof HeddleError` answers by a registered symbol, so that two installed copies of heddle (or an
+ * error from another realm) agree.
+ */
+
+/** Every code that heddle gives to an error. Stable: adding one is a minor change, renaming a major one. */
+export const ERROR_CODES = {
+  HEDDLE_INVALID_OPTION: 'An option is unknown, impossible, or contradicts another.',
+  HEDDLE_TASK_MODULE_NOT_FOUND: 'The task module does not exist or cannot be read.',
+  HEDDLE_TASK_MODULE_INVALID: 'The task module has no default export that is a function.',
+  HEDDLE_TASK_MODULE_LOAD: 'The task module threw, or ended its thread, while it was loaded.',
+  HEDDLE_TYPESCRIPT_UNSUPPORTED: 'The task module is TypeScript and nothing here can load TypeScript.',
+  HEDDLE_WORKER_START: 'Worker threads could not be started.',
+  HEDDLE_WORKER_EXIT: 'The worker thread ended while it executed the task.',
+  HEDDLE_OUT_OF_MEMORY: 'The worker thread ran out of memory while it executed the task.',
+  HEDDLE_TIMEOUT: 'The attempt took longer than its timeout.',
+  HEDDLE_DEADLINE: 'The run reached its deadline.',
+  HEDDLE_ABORTED: 'The run was aborted.',
+  HEDDLE_TOO_MANY_FAILURES: 'The run was ended by fail-fast or by maxFailures.',
+  HEDDLE_NOT_CLONEABLE: 'An input or a value cannot be sent between threads.',
+  HEDDLE_INPUT_TRANSFERRED: 'The task cannot run again: its input was moved to a thread that ended.',
+  HEDDLE_NON_ERROR_THROWN: 'The task threw something that is not an Error.',
+  HEDDLE_TASKS_FAILED: 'Some tasks of the batch failed.',
+  HEDDLE_DUPLICATE_KEY: 'Two inputs of the batch have the same key.',
+  HEDDLE_INVALID_KEY: 'The key of an input is missing or is not a string or number.',
+  HEDDLE_BAD_INPUT: 'An input cannot be read or parsed.',
+  HEDDLE_INPUT_SOURCE: 'The source of inputs threw.',
+  HEDDLE_OUTPUT: 'Output could not be written.',
+  HEDDLE_SERVICE_UNAVAILABLE: 'A task called a service that does not exist or is gone.',
+  HEDDLE_ALREADY_CONSUMED: 'The outcomes of this run are already being read.',
+  HEDDLE_CLOSED: 'The runtime is closed.',
+  HEDDLE_INTERNAL: 'A bug in heddle.',
+} as const;
+
+/** A code of {@link ERROR_CODES}. */
+export type HeddleErrorCode = keyof typeof ERROR_CODES;
+
+const BRAND = Symbol.for('heddle.error');
+
+/** Anything that heddle itself reports. `code` is stable, `message` says what to do next. */
+export class HeddleError extends Error {
+  readonly code: HeddleErrorCode;
+
+  constructor(code: HeddleErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
+    // Subclasses compare by name along the chain, so that a foreign copy of the subclass matches as well.
+    for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
+      // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this and must compare with themselves
+      if (proto.constructor?.name === this.name) return true;
+    }
+    return false;
+  }
+}
+Object.defineProperty(HeddleError.prototype, BRAND, { value: true });
+Object.defineProperty(HeddleError.prototype, 'name', {
+  value: 'HeddleError',
+  configurable: true,
+  writable: true,
+});
+
+/** An option was refused. `option` is its name as the caller wrote it. */
+export class OptionError extends HeddleError {
+  readonly option: string;
+
+  constructor(option: string, message: string) {
+    super('HEDDLE_INVALID_OPTION', message);
+    this.option = option;
+  }
+}
+
+/** `run.values()` rejects with this: some tasks have no value. `errors` are theirs, in input order. */
+export class TasksFailedError extends HeddleError {
+  readonly errors: readonly Error[];
+  /** Index of the input of each entry of `errors`. */
+  readonly indexes: readonly number[];
+
+  constructor(message: string, errors: readonly Error[], indexes: readonly number[]) {
+    super('HEDDLE_TASKS_FAILED', message, { cause: errors[0] });
+    this.errors = errors;
+    this.indexes = indexes;
+  }
+}
+
+/** Tells whether a value is a heddle error, of the given code when one is given. */
+export function isHeddleError(value: unknown, code?: HeddleErrorCode): value is HeddleError {
+  return value instanceof HeddleError && (code === undefined || value.code === code);
+}
+
+/** A broken invariant: never caught, always a bug in heddle. */
+export function internalError(message: string): HeddleError {
+  return new HeddleError(
+    'HEDDLE_INTERNAL',
+    `Internal error: ${message}. This is a bug in heddle; please report it.`,
+  );
+}

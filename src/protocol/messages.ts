@@ -1,0 +1,131 @@
+/**
+ * Messages between the coordinator and a thread, in the order in which they occur.
+ *
+ * A request travels as a Piscina task: first `LoadRequest`, once per run, then any number of `ChunkRequest`s. Each chunk
+ * carries its own MessagePort. Outcomes come back over that port as they are known, so those of a half-finished chunk
+ * survive the death of its thread; Piscina's own answer only says that the chunk is over.
+ *
+ * Everything here is plain data that structured clone can copy.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import type { SerializedError } from './serialized-error.js';
+import type { LogLevel } from './task.js';
+
+/** Coordinator → thread: load the task module and answer whether it can be used. */
+export interface LoadRequest {
+  readonly type: 'load';
+  /** URL of the task module. */
+  readonly module: string;
+}
+
+/** Thread → coordinator, the answer to a LoadRequest. */
+export type LoadAnswer = { readonly ok: true } | { readonly ok: false; readonly error: SerializedError };
+
+/** Coordinator → thread: execute these tasks one after the other. */
+export interface ChunkRequest {
+  readonly type: 'chunk';
+  /** Which run it belongs to; chunks of one run that are marked exclusive wait for each other within a thread. */
+  readonly runId: number;
+  readonly module: string;
+  /** Index of the task at each position: `firstIndex + position`, unless `indexes` lists them. */
+  readonly firstIndex: number;
+  readonly indexes: readonly number[] | undefined;
+  readonly inputs: readonly unknown[];
+  /** Explicit keys; undefined when the key is the hash of the input. */
+  readonly keys: readonly string[] | undefined;
+  readonly attempt: number;
+  readonly timeoutMs: number | undefined;
+  readonly exclusive: boolean;
+  /** Memory of a ControlCell. */
+  readonly cell: SharedArrayBuffer;
+  /** For ThreadMessage up and AbortMessage down. Absent when the caller runs the chunk on its own thread. */
+  readonly port: MessagePort;
+}
+
+/** Thread → coordinator, the answer to a ChunkRequest: it is over. Unanswered when the thread dies. */
+export type ChunkAnswer = { readonly ok: true } | { readonly ok: false; readonly error: SerializedError };
+
+/** What a thread tells over the port of a chunk. */
+export type ThreadMessage = SettledMessage | ProgressMessage | LogMessage | ServicesMessage | CrashMessage;
+
+/** Consecutive tasks of the chunk have ended. */
+export interface SettledMessage {
+  readonly type: 'settled';
+  /** Position of the first of them. */
+  readonly from: number;
+  /**
+   * When each began, in ms since the epoch, and behind them when the last one ended. Tasks of a chunk run one after the
+   * other, so the end of one is the beginning of the next.
+   */
+  readonly times: Float64Array;
+  /** Values by position - from; undefined at the positions that failed. */
+  readonly values: readonly unknown[];
+  readonly failures: readonly AttemptFailure[] | undefined;
+}
+
+/** An attempt that did not succeed. */
+export interface AttemptFailure {
+  readonly position: number;
+  readonly error: SerializedError;
+  /** The attempt ended because the run was aborted: not the task's failure. */
+  readonly aborted: boolean;
+}
+
+/** A task tells how far it is. */
+export interface ProgressMessage {
+  readonly type: 'progress';
+  readonly position: number;
+  readonly fraction: number;
+  readonly note: string | undefined;
+}
+
+/** A task writes a log line. */
+export interface LogMessage {
+  readonly type: 'log';
+  readonly position: number;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: unknown;
+}
+
+/** A task asked for the caller's services for the first time in this thread: the port to expose them on. */
+export interface ServicesMessage {
+  readonly type: 'services';
+  readonly port: MessagePort;
+}
+
+/** Something threw outside a task function; the thread is about to exit because of it. */
+export interface CrashMessage {
+  readonly type: 'crash';
+  readonly error: SerializedError;
+}
+
+/** Coordinator → thread, over the port of a chunk: abort the running task. The control cell says whether it still runs. */
+export interface AbortMessage {
+  readonly type: 'abort';
+  readonly reason: SerializedError;
+}
+
+/** Thread → coordinator, over Piscina's own channel, with no chunk running: a task left something behind that threw. */
+export interface StrayCrashMessage {
+  readonly type: 'heddle:stray-crash';
+  readonly threadId: number;
+  readonly error: SerializedError;
+}
+
+/** Given to every thread as its workerData. */
+export interface ThreadSettings {
+  /** Where `console.log` and `process.stdout` of tasks go. */
+  readonly taskOutput: 'inherit' | 'stderr';
+}
+
+/** What the coordinator exposes on the port of a ServicesMessage, over Comlink. */
+export interface ServiceDesk {
+  call(name: string, args: readonly unknown[]): Promise<ServiceAnswer>;
+}
+
+/** The answer to a service call; it never throws, so that errors keep their code and cause. */
+export type ServiceAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: SerializedError };

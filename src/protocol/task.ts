@@ -1,0 +1,54 @@
+/**
+ * What a task function is and what it receives: the contract between a task module and heddle.
+ *
+ * A task module default-exports a function of this shape. It needs no import from heddle; the types here
+ * are for those who want them.
+ */
+
+/** Severity of a task's log line. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Functions of the caller that tasks may call. Called from a thread, each answers with a promise. */
+export type Services = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/** The services as a task sees them: every call is asynchronous. */
+export type RemoteServices<S extends Services> = {
+  readonly [Name in keyof S]: (...args: Parameters<S[Name]>) => Promise<Awaited<ReturnType<S[Name]>>>;
+};
+
+/** What a task function receives beside its input. */
+export interface TaskContext<S extends Services = Services> {
+  /**
+   * Aborted when the attempt must end: timeout, abort of the run. A task that reads it may clean up within the
+   * grace time; one that never reads it is ended with its thread at once. CPU-bound code can poll
+   * `signal.aborted`: it is kept up to date without returning to the event loop.
+   */
+  readonly signal: AbortSignal;
+  /** Position of the input in this batch, from 0. */
+  readonly index: number;
+  /** Stable name of the task: the caller's key, else the hash of the input. */
+  readonly key: string;
+  /** Which execution this is, from 1. */
+  readonly attempt: number;
+  /** Tells how far the task is, from 0 to 1. At most ten reports a second leave the thread; the rest is dropped. */
+  progress(fraction: number, note?: string): void;
+  /** Writes a line to the run's log events. Fields that cannot be sent are described instead. */
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** The caller's functions (run option `services`). */
+  readonly services: RemoteServices<S>;
+  /** Marks buffers of a value to be moved to the caller instead of copied: `return ctx.transfer(result, [result.buffer])`. */
+  transfer<T>(value: T, buffers: readonly Transferable[]): T;
+}
+
+/** What can be moved between threads. */
+export type Transferable =
+  | ArrayBuffer
+  | import('node:worker_threads').MessagePort
+  | ReadableStream
+  | WritableStream;
+
+/** A task function: maps one input to one value. */
+export type TaskFunction<Input = never, Value = unknown, S extends Services = never> = (
+  input: Input,
+  ctx: TaskContext<S>,
+) => Value | Promise<Value>;

@@ -1,0 +1,43 @@
+/**
+ * What the thread side offers to whoever runs a chunk: a thread's entry, or the caller's own thread (inline executor,
+ * which loads the modules by URL, as a thread does).
+ */
+
+import type { ControlCell } from './control-cell.js';
+import type { SettledMessage } from './messages.js';
+import type { LogLevel, RemoteServices, Services, TaskFunction, Transferable } from './task.js';
+
+/** Sends a report, moving the listed buffers. Throws when the message cannot be cloned. */
+export type SendSettled = (message: SettledMessage, transferList: readonly Transferable[]) => void;
+
+/** What a chunk needs of its surroundings: a thread's port, or the caller itself. */
+export interface ChunkChannel {
+  readonly settled: SendSettled;
+  progress(position: number, fraction: number, note: string | undefined): void;
+  log(position: number, level: LogLevel, message: string, fields: unknown): void;
+  services(): RemoteServices<Services>;
+  /** Why the run is being aborted, as far as is known here. */
+  abortReason(): Error;
+  /** Calls back when the running task should look at the control cell. Asked for once a task keeps the chunk waiting. */
+  onAbort(callback: () => void): void;
+}
+
+/** The tasks of a chunk. */
+export interface ChunkWork {
+  readonly firstIndex: number;
+  readonly indexes: readonly number[] | undefined;
+  readonly inputs: readonly unknown[];
+  readonly keys: readonly string[] | undefined;
+  readonly attempt: number;
+  readonly timeoutMs: number | undefined;
+}
+
+/** workers/run-chunk.ts */
+export interface ChunkRunner {
+  runChunk(task: TaskFunction, work: ChunkWork, cell: ControlCell, channel: ChunkChannel): Promise<void>;
+}
+
+/** workers/load-task.ts */
+export interface TaskLoader {
+  loadTask(module: string): Promise<TaskFunction>;
+}

@@ -1,0 +1,25 @@
+/**
+ * The seam between a run and its durable record.
+ *
+ * Every outcome passes through exactly one call of `record` before anybody is shown it (main/settle.ts). Without a
+ * session nothing is kept and the call answers at once.
+ */
+
+import type { Outcome } from '../protocol/outcome.js';
+
+/** Keeps outcomes. */
+export interface Recorder {
+  /**
+   * Records final outcomes. They may be shown once the answer is there: at once when it is undefined, else when the
+   * promise fulfils. A rejection ends the run; the outcomes are then not shown.
+   */
+  record(outcomes: readonly Outcome[]): Promise<void> | undefined;
+  /** Everything recorded is on disk and nothing is held open when this fulfils. */
+  close(): Promise<void>;
+}
+
+/** For runs without a session: keeps nothing. */
+export const noSession: Recorder = {
+  record: () => undefined,
+  close: () => Promise.resolve(),
+};

@@ -1,0 +1,124 @@
+/**
+ * The thread's entry: Piscina calls the default export with each request. Wiring only.
+ *
+ * Two things happen here and nowhere else. What would kill the thread silently is told first: an uncaught error leaves as
+ * a CrashMessage on the port of every running chunk, and reports that were not sent yet leave on `exit`. And chunks
+ * that are marked exclusive wait for each other, so that the coordinator can send the next chunk ahead of time without
+ * the two overlapping.
+ */
+
+import { isMainThread, type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
+import { ControlCell } from '../protocol/control-cell.js';
+import { HeddleError, internalError } from '../protocol/errors.js';
+import type {
+  AbortMessage,
+  ChunkAnswer,
+  ChunkRequest,
+  LoadAnswer,
+  LoadRequest,
+  StrayCrashMessage,
+  ThreadMessage,
+  ThreadSettings,
+} from '../protocol/messages.js';
+import { describe, reviveError, serializeError } from '../protocol/serialized-error.js';
+import type { ChunkChannel } from '../protocol/thread-side.js';
+import { loadTask } from './load-task.js';
+import { flushChunks, runChunk } from './run-chunk.js';
+import { servicesOf } from './services.js';
+
+if (isMainThread) throw internalError('workers/entry.js was loaded on the main thread');
+
+const openPorts = new Set<MessagePort>();
+const lastExclusive = new Map<number, Promise<void>>();
+
+if ((workerData as ThreadSettings | undefined)?.taskOutput === 'stderr') {
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+}
+
+process.on('exit', flushChunks);
+process.on('uncaughtException', (error) => {
+  const serialized = serializeError(error);
+  if (openPorts.size === 0) {
+    const message: StrayCrashMessage = { type: 'heddle:stray-crash', threadId, error: serialized };
+    parentPort?.postMessage(message);
+  }
+  for (const port of openPorts) send(port, { type: 'crash', error: serialized });
+  process.exit(1);
+});
+
+/** Answers a request of the coordinator. */
+export default function handle(request: LoadRequest | ChunkRequest): Promise<LoadAnswer | ChunkAnswer> {
+  return request.type === 'load' ? load(request) : run(request);
+}
+
+async function load(request: LoadRequest): Promise<LoadAnswer> {
+  try {
+    await loadTask(request.module);
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, error: serializeError(error) };
+  }
+}
+
+async function run(request: ChunkRequest): Promise<ChunkAnswer> {
+  const { port } = request;
+  const cell = new ControlCell(request.cell);
+  cell.threadId = threadId;
+  const release = request.exclusive ? await takeTurn(request.runId) : undefined;
+  openPorts.add(port);
+  try {
+    await runChunk(await loadTask(request.module), request, cell, portChannel(request.runId, port));
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, error: serializeError(error) };
+  } finally {
+    openPorts.delete(port);
+    port.removeAllListeners();
+    release?.();
+  }
+}
+
+/** Waits for the exclusive chunks of this run that came before; the answer lets the next one begin. */
+async function takeTurn(runId: number): Promise<() => void> {
+  const previous = lastExclusive.get(runId);
+  let release = () => {};
+  const turn = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  lastExclusive.set(runId, turn);
+  await previous;
+  return () => {
+    if (lastExclusive.get(runId) === turn) lastExclusive.delete(runId);
+    release();
+  };
+}
+
+function portChannel(runId: number, port: MessagePort): ChunkChannel {
+  let reason: Error | undefined;
+  return {
+    settled: (message, transferList) => port.postMessage(message, transferList as never[]),
+    progress: (position, fraction, note) => send(port, { type: 'progress', position, fraction, note }),
+    log: (position, level, message, fields) => {
+      try {
+        send(port, { type: 'log', position, level, message, fields });
+      } catch {
+        send(port, { type: 'log', position, level, message, fields: { unsendable: describe(fields) } });
+      }
+    },
+    services: () =>
+      servicesOf(runId, (servicePort) =>
+        port.postMessage({ type: 'services', port: servicePort }, [servicePort]),
+      ),
+    abortReason: () => reason ?? new HeddleError('HEDDLE_ABORTED', 'The run was aborted'),
+    onAbort: (callback) => {
+      port.on('message', (message: AbortMessage) => {
+        reason = reviveError(message.reason);
+        callback();
+      });
+    },
+  };
+}
+
+function send(port: MessagePort, message: ThreadMessage): void {
+  port.postMessage(message);
+}

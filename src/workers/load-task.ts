@@ -1,0 +1,118 @@
+/**
+ * Loads task modules on this thread and finds the task function in them.
+ *
+ * TypeScript modules: Node 22.18 and later strip types by themselves. Before that, `tsx` does it when the module's own
+ * project has it installed; otherwise the error says what to do. A module is loaded once for each thread.
+ */
+
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { HeddleError } from '../protocol/errors.js';
+import { describe } from '../protocol/serialized-error.js';
+import type { TaskFunction } from '../protocol/task.js';
+
+const loaded = new Map<string, Promise<TaskFunction>>();
+
+/**
+ * Imports a task module and returns its task function.
+ *
+ * @param module - URL of the module
+ * @throws {@link HeddleError} HEDDLE_TASK_MODULE_NOT_FOUND, _INVALID or _LOAD, HEDDLE_TYPESCRIPT_UNSUPPORTED
+ */
+export function loadTask(module: string): Promise<TaskFunction> {
+  let task = loaded.get(module);
+  if (task === undefined) {
+    task = importTask(module);
+    loaded.set(module, task);
+  }
+  return task;
+}
+
+async function importTask(module: string): Promise<TaskFunction> {
+  const shown = shownName(module);
+  const namespace = await importModule(module, shown);
+  const found = defaultFunction(namespace);
+  if (found === undefined) {
+    const names = Object.keys(namespace);
+    throw new HeddleError(
+      'HEDDLE_TASK_MODULE_INVALID',
+      `Task module ${shown} has no default export that is a function; ` +
+        (names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}`) +
+        (namespace['default'] === undefined ? '' : ` and its default is ${describe(namespace['default'])}`) +
+        '. Add `export default function (input) { … }`',
+    );
+  }
+  return found;
+}
+
+/** The default export; of a CommonJS module that was compiled from ESM, the default within it. */
+function defaultFunction(namespace: Record<string, unknown>): TaskFunction | undefined {
+  const outer = namespace['default'];
+  const inner = (outer as { default?: unknown } | undefined | null)?.default;
+  if (typeof outer === 'function') return outer as TaskFunction;
+  return typeof inner === 'function' ? (inner as TaskFunction) : undefined;
+}
+
+async function importModule(module: string, shown: string): Promise<Record<string, unknown>> {
+  try {
+    return await (needsLoader(module) ? importThroughTsx(module, shown) : import(module));
+  } catch (cause) {
+    if (cause instanceof HeddleError) throw cause;
+    if (isMissing(cause, module)) {
+      throw new HeddleError(
+        'HEDDLE_TASK_MODULE_NOT_FOUND',
+        `Task module ${shown} does not exist; check the path`,
+        { cause },
+      );
+    }
+    throw new HeddleError(
+      'HEDDLE_TASK_MODULE_LOAD',
+      `Task module ${shown} failed while it was loaded: ${reason(cause)}`,
+      { cause },
+    );
+  }
+}
+
+const TYPESCRIPT = /\.[cm]?tsx?$/;
+
+function needsLoader(module: string): boolean {
+  const stripsTypes = (process.features as { typescript?: unknown }).typescript;
+  return TYPESCRIPT.test(new URL(module).pathname) && !stripsTypes;
+}
+
+async function importThroughTsx(module: string, shown: string): Promise<Record<string, unknown>> {
+  let api: string;
+  try {
+    api = createRequire(module).resolve('tsx/esm/api');
+  } catch (cause) {
+    throw new HeddleError(
+      'HEDDLE_TYPESCRIPT_UNSUPPORTED',
+      `Task module ${shown} is TypeScript, which Node ${process.versions.node} cannot load; ` +
+        'install tsx beside it (npm install --save-dev tsx), compile it to JavaScript, or use Node 22.18 or later',
+      { cause },
+    );
+  }
+  const { tsImport } = await import(pathToFileURL(api).href);
+  return tsImport(module, { parentURL: import.meta.url });
+}
+
+function isMissing(error: unknown, module: string): boolean {
+  const { code, url } = error as { code?: unknown; url?: unknown };
+  if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'ENOENT' && code !== 'MODULE_NOT_FOUND') return false;
+  // The same code is given when an import *inside* the module is missing; Node names the missing URL.
+  return url === undefined
+    ? String((error as Error).message).includes(`'${fileURLToPath(module)}' imported`)
+    : url === module;
+}
+
+/** For a syntax error, Node writes the place (file:line) and the source line in front of the stack. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return describe(error);
+  if (error.name !== 'SyntaxError') return `${error.name}: ${error.message}`;
+  const place = /^(?:file:\/\/)?(\S+?:\d+)\r?\n/.exec(error.stack ?? '')?.[1];
+  return `SyntaxError: ${error.message}${place === undefined ? '' : ` (${place})`}`;
+}
+
+function shownName(module: string): string {
+  return module.startsWith('file:') ? `"${fileURLToPath(module)}"` : `"${module}"`;
+}

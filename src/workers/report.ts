@@ -1,0 +1,110 @@
+/**
+ * The ended tasks of a chunk that were not reported yet.
+ *
+ * Values are sent many at a time. When such a message cannot be cloned, its parts are sent one by one, so that only the
+ * task whose value cannot be sent fails, with the name of what cannot be sent.
+ */
+
+import { HeddleError } from '../protocol/errors.js';
+import type { AttemptFailure, SettledMessage } from '../protocol/messages.js';
+import { describe, serializeError } from '../protocol/serialized-error.js';
+import type { Transferable } from '../protocol/task.js';
+import type { SendSettled } from '../protocol/thread-side.js';
+import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
+
+const NOTHING: readonly Transferable[] = [];
+
+/** Collects how tasks ended, in the order of their positions. */
+export class Report {
+  readonly #send: SendSettled;
+  readonly #times: Float64Array;
+  #from = 0;
+  #count = 0;
+  #values: unknown[] = [];
+  #failures: AttemptFailure[] | undefined;
+  /** Buffers to move, by place in `#values`. */
+  #moved: Map<number, Transferable[]> | undefined;
+
+  constructor(size: number, send: SendSettled) {
+    this.#send = send;
+    this.#times = new Float64Array(size + 1);
+  }
+
+  begin(at: number): void {
+    this.#times[this.#count] = at;
+  }
+
+  succeed(value: unknown): void {
+    if (isTransfer(value)) {
+      const list: Transferable[] = [];
+      this.#values.push(unwrapTransfer(value, list));
+      this.#moved ??= new Map();
+      this.#moved.set(this.#values.length - 1, list);
+    } else {
+      this.#values.push(value);
+    }
+  }
+
+  fail(position: number, error: unknown, aborted: boolean): void {
+    this.#values.push(undefined);
+    this.#failures ??= [];
+    this.#failures.push({ position, error: serializeError(error), aborted });
+  }
+
+  end(at: number): void {
+    this.#count++;
+    this.#times[this.#count] = at;
+  }
+
+  flush(): void {
+    const count = this.#values.length;
+    if (count === 0) return;
+    const moved = this.#moved;
+    const message: SettledMessage = {
+      type: 'settled',
+      from: this.#from,
+      times: this.#times.slice(0, count + 1),
+      values: this.#values,
+      failures: this.#failures,
+    };
+    this.#from += count;
+    this.#count = 0;
+    this.#values = [];
+    this.#failures = undefined;
+    this.#moved = undefined;
+    try {
+      this.#send(message, moved === undefined ? NOTHING : [...new Set([...moved.values()].flat())]);
+    } catch {
+      this.#sendSingly(message, moved);
+    }
+  }
+
+  #sendSingly(message: SettledMessage, moved: Map<number, Transferable[]> | undefined): void {
+    for (const [i, value] of message.values.entries()) {
+      const position = message.from + i;
+      const times = message.times.slice(i, i + 2);
+      const failures = message.failures?.filter((failure) => failure.position === position);
+      try {
+        this.#send(
+          { type: 'settled', from: position, times, values: [value], failures },
+          moved?.get(i) ?? NOTHING,
+        );
+      } catch (cause) {
+        const failure = { position, error: serializeError(notCloneable(value, cause)), aborted: false };
+        this.#send(
+          { type: 'settled', from: position, times, values: [undefined], failures: [failure] },
+          NOTHING,
+        );
+      }
+    }
+  }
+}
+
+function notCloneable(value: unknown, cause: unknown): HeddleError {
+  const reason = cause instanceof Error ? cause.message : describe(cause);
+  return new HeddleError(
+    'HEDDLE_NOT_CLONEABLE',
+    `The task's value, ${describe(value)}, cannot be sent to the caller's thread (${reason}); return plain data`,
+    { cause },
+  );
+}

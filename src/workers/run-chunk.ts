@@ -1,0 +1,152 @@
+/**
+ * Executes the tasks of one chunk, one after the other, and reports how each ended.
+ *
+ * A chunk is a sequential lane: concurrency is the number of chunks in flight, so a declared concurrency holds whatever
+ * the chunk size is. Synchronous tasks are not awaited; a chunk of them is a plain loop.
+ *
+ * Reports leave in batches: at the end of the chunk, when an awaited task lets the event loop turn, and in front of a
+ * task when the last report is older than FLUSH_MS. What a dying thread takes with it is therefore a few milliseconds
+ * of work, which runs again; which task was being executed stands in the control cell.
+ *
+ * The same code runs on the caller's thread for the inline executor, with another channel.
+ */
+
+import { type ControlCell, now, PHASES } from '../protocol/control-cell.js';
+import type { TaskFunction } from '../protocol/task.js';
+import type { ChunkChannel, ChunkWork } from '../protocol/thread-side.js';
+import { Report } from './report.js';
+import { AttemptContext, type ContextHost, timeoutError } from './task-context.js';
+
+/** A report older than this is sent before the next task begins. */
+const FLUSH_MS = 4;
+
+/** Progress reports of one chunk are at least this far apart, but the last one (fraction 1) always leaves. */
+const PROGRESS_MS = 100;
+
+const chunksOfThisThread = new Set<ChunkRun>();
+
+/** Runs a chunk; fulfils when every task was reported or the control cell asked to stop. */
+export async function runChunk(
+  task: TaskFunction,
+  work: ChunkWork,
+  cell: ControlCell,
+  channel: ChunkChannel,
+): Promise<void> {
+  const run = new ChunkRun(task, work, cell, channel);
+  chunksOfThisThread.add(run);
+  try {
+    await run.run();
+  } finally {
+    chunksOfThisThread.delete(run);
+  }
+}
+
+/** Sends what every running chunk has not reported yet: the thread is about to exit. */
+export function flushChunks(): void {
+  for (const chunk of chunksOfThisThread) chunk.flush();
+}
+
+class ChunkRun {
+  readonly #call: (input: unknown, ctx: AttemptContext) => unknown;
+  readonly #work: ChunkWork;
+  readonly #cell: ControlCell;
+  readonly #channel: ChunkChannel;
+  readonly #host: ContextHost;
+  readonly #report: Report;
+  #awaited: AttemptContext | undefined;
+  #turn: NodeJS.Immediate | undefined;
+  #listens = false;
+  #progressAt = 0;
+
+  constructor(task: TaskFunction, work: ChunkWork, cell: ControlCell, channel: ChunkChannel) {
+    this.#call = task as unknown as (input: unknown, ctx: AttemptContext) => unknown;
+    this.#work = work;
+    this.#cell = cell;
+    this.#channel = channel;
+    this.#report = new Report(work.inputs.length, channel.settled);
+    this.#host = this.#contextHost();
+  }
+
+  async run(): Promise<void> {
+    const { inputs } = this.#work;
+    const cell = this.#cell;
+    const report = this.#report;
+    let at = now();
+    let flushedAt = at;
+    for (let position = 0; position < inputs.length && !cell.isStopped; position++) {
+      if (at - flushedAt > FLUSH_MS) {
+        report.flush();
+        flushedAt = at;
+      }
+      report.begin(at);
+      cell.begin(position, at);
+      const ctx = new AttemptContext(this.#host, position);
+      try {
+        let value = this.#call(inputs[position], ctx);
+        if (isThenable(value)) value = await this.#wait(value, ctx);
+        cell.phase = PHASES.between;
+        if (cell.isTimedOut(position)) report.fail(position, timeoutError(this.#work.timeoutMs), false);
+        else report.succeed(value);
+      } catch (error) {
+        cell.phase = PHASES.between;
+        if (cell.isTimedOut(position))
+          report.fail(position, timeoutError(this.#work.timeoutMs, error), false);
+        else report.fail(position, error, cell.isAborted);
+      }
+      at = now();
+      report.end(at);
+    }
+    clearImmediate(this.#turn);
+    this.#awaited = undefined;
+    report.flush();
+  }
+
+  flush(): void {
+    this.#report.flush();
+  }
+
+  #wait(value: PromiseLike<unknown>, ctx: AttemptContext): PromiseLike<unknown> {
+    this.#cell.phase = PHASES.awaiting;
+    this.#awaited = ctx;
+    // Only when the event loop turns: tasks whose promises are settled already stay as cheap as synchronous ones.
+    this.#turn ??= setImmediate(() => this.#onTurn());
+    return value;
+  }
+
+  #onTurn(): void {
+    this.#turn = undefined;
+    this.#report.flush();
+    if (this.#listens) return;
+    this.#listens = true;
+    this.#channel.onAbort(() => this.#awaited?.pollAbort());
+    this.#awaited?.pollAbort();
+  }
+
+  #contextHost(): ContextHost {
+    const { firstIndex, indexes, keys, inputs, attempt, timeoutMs } = this.#work;
+    const channel = this.#channel;
+    return {
+      attempt,
+      timeoutMs,
+      cell: this.#cell,
+      indexAt: (position) => indexes?.[position] ?? firstIndex + position,
+      keyAt: (position) => keys?.[position],
+      inputAt: (position) => inputs[position],
+      progress: (position, fraction, note) => {
+        const at = now();
+        if (fraction < 1 && at - this.#progressAt < PROGRESS_MS) return;
+        this.#progressAt = at;
+        channel.progress(position, fraction, note);
+      },
+      log: (position, level, message, fields) => channel.log(position, level, message, fields),
+      services: () => channel.services(),
+      abortReason: () => channel.abortReason(),
+    };
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}

@@ -1,0 +1,72 @@
+/**
+ * The caller's services, as tasks of this thread see them.
+ *
+ * Comlink over one long-lived port for each run and thread, made when a task asks for services the first time. Comlink
+ * itself never answers a call whose other side is gone and loses the code and cause of errors, so every call races
+ * with the port's end, and answers travel as data that cannot throw.
+ */
+
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { type Endpoint, wrap } from 'comlink';
+import { HeddleError } from '../protocol/errors.js';
+import type { ServiceAnswer, ServiceDesk } from '../protocol/messages.js';
+import { reviveError } from '../protocol/serialized-error.js';
+import type { RemoteServices, Services } from '../protocol/task.js';
+
+const byRun = new Map<number, RemoteServices<Services>>();
+
+/**
+ * Returns the services of a run.
+ *
+ * @param send - brings the other end of the port to the caller
+ */
+export function servicesOf(runId: number, send: (port: MessagePort) => void): RemoteServices<Services> {
+  let services = byRun.get(runId);
+  if (services === undefined) {
+    const { port1, port2 } = new MessageChannel();
+    send(port2);
+    services = connect(port1, () => byRun.delete(runId));
+    byRun.set(runId, services);
+  }
+  return services;
+}
+
+function connect(port: MessagePort, onClose: () => void): RemoteServices<Services> {
+  const { call } = wrap<ServiceDesk>(port as unknown as Endpoint);
+  const pending = new Set<(error: Error) => void>();
+  port.on('close', () => {
+    onClose();
+    for (const reject of pending) reject(gone());
+    pending.clear();
+  });
+  // The port must not keep a thread alive that has nothing else to do; while a call is pending, its chunk's port does.
+  port.unref();
+  const request = (name: string, args: unknown[]) =>
+    new Promise<unknown>((resolve, reject) => {
+      pending.add(reject);
+      const settle = (answer: ServiceAnswer) => {
+        pending.delete(reject);
+        if (answer.ok) resolve(answer.value);
+        else reject(reviveError(answer.error));
+      };
+      call(name, args).then(settle, (cause: unknown) => {
+        pending.delete(reject);
+        reject(
+          new HeddleError(
+            'HEDDLE_NOT_CLONEABLE',
+            `The arguments or the result of service "${name}" cannot be sent between threads: ${String(cause)}`,
+            { cause },
+          ),
+        );
+      });
+    });
+  return new Proxy({} as RemoteServices<Services>, {
+    // A promise-like look would make `await ctx.services` call a service named "then".
+    get: (_, name) =>
+      typeof name === 'symbol' || name === 'then' ? undefined : (...args: unknown[]) => request(name, args),
+  });
+}
+
+function gone(): HeddleError {
+  return new HeddleError('HEDDLE_SERVICE_UNAVAILABLE', 'The run that offered this service has ended');
+}

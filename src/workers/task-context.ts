@@ -1,0 +1,114 @@
+/**
+ * The context that a task function receives.
+ *
+ * One is made for every attempt, so everything in it is made when it is first asked for. Reading `signal` is remembered
+ * in the control cell: the coordinator gives a grace time only to tasks that can hear an abort.
+ */
+
+import type { ControlCell } from '../protocol/control-cell.js';
+import { HeddleError } from '../protocol/errors.js';
+import type { LogLevel, RemoteServices, Services, TaskContext } from '../protocol/task.js';
+import { taskKey } from '../protocol/task-key.js';
+import { transfer } from '../protocol/transfer.js';
+
+const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean;
+
+/** What the contexts of one chunk share. */
+export interface ContextHost {
+  readonly attempt: number;
+  readonly timeoutMs: number | undefined;
+  readonly cell: ControlCell;
+  indexAt(position: number): number;
+  keyAt(position: number): string | undefined;
+  inputAt(position: number): unknown;
+  progress(position: number, fraction: number, note: string | undefined): void;
+  log(position: number, level: LogLevel, message: string, fields: unknown): void;
+  services(): RemoteServices<Services>;
+  /** Why the run is being aborted, as far as this thread knows. */
+  abortReason(): Error;
+}
+
+/** A {@link TaskContext} that can be aborted from outside. */
+export class AttemptContext implements TaskContext {
+  readonly #host: ContextHost;
+  readonly #position: number;
+  #controller: AbortController | undefined;
+
+  constructor(host: ContextHost, position: number) {
+    this.#host = host;
+    this.#position = position;
+  }
+
+  get index(): number {
+    return this.#host.indexAt(this.#position);
+  }
+
+  get key(): string {
+    return this.#host.keyAt(this.#position) ?? taskKey(this.#host.inputAt(this.#position));
+  }
+
+  get attempt(): number {
+    return this.#host.attempt;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= this.#listen();
+    return this.#controller.signal;
+  }
+
+  get services(): RemoteServices<Services> {
+    return this.#host.services();
+  }
+
+  // Getters that answer with functions: tasks destructure their context, so these must not depend on `this`.
+
+  get progress(): TaskContext['progress'] {
+    return (fraction, note) => this.#host.progress(this.#position, fraction, note);
+  }
+
+  get log(): TaskContext['log'] {
+    return (level, message, fields) => this.#host.log(this.#position, level, message, fields);
+  }
+
+  get transfer(): TaskContext['transfer'] {
+    return transfer;
+  }
+
+  /** Aborts the signal if the control cell asks for it and somebody has the signal. */
+  pollAbort(): void {
+    const controller = this.#controller;
+    if (controller === undefined || isAborted.call(controller.signal)) return;
+    const { cell, timeoutMs } = this.#host;
+    if (cell.isTimedOut(this.#position)) controller.abort(timeoutError(timeoutMs));
+    else if (cell.isAborted) controller.abort(this.#host.abortReason());
+  }
+
+  #listen(): AbortController {
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#controller = controller;
+    this.#host.cell.listen(this.#position);
+    // CPU-bound code polls `aborted` without ever returning to the event loop, where messages are read.
+    Object.defineProperty(signal, 'aborted', {
+      configurable: true,
+      get: () => {
+        this.pollAbort();
+        return isAborted.call(signal);
+      },
+    });
+    signal.throwIfAborted = () => {
+      if (signal.aborted) throw signal.reason;
+    };
+    this.pollAbort();
+    return controller;
+  }
+}
+
+/** The error of an attempt that outlived its timeout. */
+export function timeoutError(timeoutMs: number | undefined, cause?: unknown): HeddleError {
+  return new HeddleError(
+    'HEDDLE_TIMEOUT',
+    `The attempt took longer than its timeout of ${timeoutMs} ms; raise timeoutMs, or make the task smaller`,
+    cause === undefined ? undefined : { cause },
+  );
+}
