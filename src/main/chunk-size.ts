@@ -9,7 +9,7 @@
 
 const TARGET_MS = 6;
 const GROWTH = 8;
-const MAX_TASKS = 2000;
+const MAX_TASKS = 1000;
 const MAX_BYTES = 512 * 1024;
 /** Weight of the newest chunk in the moving average. */
 const NEWEST = 0.4;

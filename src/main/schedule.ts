@@ -153,10 +153,11 @@ export class Schedule {
   }
 
   #over(chunk: Chunk, leftovers: readonly Leftover[]): void {
+    this.#host.counters.running -= leftovers.length;
+    // In flight until its leftovers are taken up: giving out an outcome pumps, and must not find the run idle here.
+    for (const leftover of leftovers) this.#takeUp(chunk, leftover);
     this.#inFlight.delete(chunk);
     if (chunk.isolated) this.#isolated--;
-    this.#host.counters.running -= leftovers.length;
-    for (const leftover of leftovers) this.#takeUp(chunk, leftover);
     this.pump();
   }
 
@@ -236,7 +237,7 @@ export class Schedule {
     const { window, chunkSize } = this.#host;
     if (window !== 'auto') return window;
     const bySize = chunkSize.taskBytes === 0 ? WINDOW_TASKS : WINDOW_BYTES / chunkSize.taskBytes;
-    const wanted = Math.max(WINDOW_TASKS, chunkSize.current * this.#slots * 4);
+    const wanted = Math.max(WINDOW_TASKS, chunkSize.current * this.#slots * 2);
     return Math.max(this.#slots * 2, Math.min(wanted, Math.floor(bySize)));
   }
 

@@ -109,15 +109,23 @@ function plain(value: unknown, depth: number, seen: Set<unknown>): unknown {
   if (value === null || typeof value === 'boolean' || value === undefined) return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value !== 'object') return describe(value);
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
   if (seen.has(value)) return '[circular]';
   if (depth >= MAX_FIELD_DEPTH) return describe(value);
   seen.add(value);
-  const copy = isError(value)
-    ? `${text(read(value, 'name'), 'Error')}: ${text(read(value, 'message'), '')}`
-    : entries(value, depth, seen);
-  seen.delete(value);
-  return copy;
+  try {
+    return plainObject(value, depth, seen);
+  } catch {
+    // A proxy may throw whatever is asked of it.
+    return '[unreadable]';
+  } finally {
+    seen.delete(value);
+  }
+}
+
+function plainObject(value: object, depth: number, seen: Set<unknown>): unknown {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+  if (isError(value)) return `${text(read(value, 'name'), 'Error')}: ${text(read(value, 'message'), '')}`;
+  return entries(value, depth, seen);
 }
 
 function entries(value: object, depth: number, seen: Set<unknown>): unknown {

@@ -5,6 +5,7 @@
  * project has it installed; otherwise the error says what to do. A module is loaded once for each thread.
  */
 
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HeddleError } from '../protocol/errors.js';
@@ -67,7 +68,7 @@ async function importModule(module: string, shown: string): Promise<Record<strin
     }
     throw new HeddleError(
       'HEDDLE_TASK_MODULE_LOAD',
-      `Task module ${shown} failed while it was loaded: ${reason(cause)}`,
+      `Task module ${shown} failed while it was loaded: ${reason(cause, module)}`,
       { cause },
     );
   }
@@ -92,7 +93,8 @@ async function importThroughTsx(module: string, shown: string): Promise<Record<s
       { cause },
     );
   }
-  const { tsImport } = await import(pathToFileURL(api).href);
+  // `require` resolves to tsx's CommonJS build, which cannot import ES modules from a thread; its ESM build lies beside it.
+  const { tsImport } = await import(pathToFileURL(api.replace(/\.cjs$/, '.mjs')).href);
   return tsImport(module, { parentURL: import.meta.url });
 }
 
@@ -105,12 +107,22 @@ function isMissing(error: unknown, module: string): boolean {
     : url === module;
 }
 
-/** For a syntax error, Node writes the place (file:line) and the source line in front of the stack. */
-function reason(error: unknown): string {
+function reason(error: unknown, module: string): string {
   if (!(error instanceof Error)) return describe(error);
   if (error.name !== 'SyntaxError') return `${error.name}: ${error.message}`;
-  const place = /^(?:file:\/\/)?(\S+?:\d+)\r?\n/.exec(error.stack ?? '')?.[1];
+  const place = placeIn(error.stack) ?? placeIn(checkSyntax(module));
   return `SyntaxError: ${error.message}${place === undefined ? '' : ` (${place})`}`;
+}
+
+/** Node writes the place, `file:line`, on the first line, in front of the source line and the stack. */
+function placeIn(text: string | undefined): string | undefined {
+  return /^(?:file:\/\/)?(\S.*?:\d+)\r?\n/.exec(text ?? '')?.[1];
+}
+
+/** An import keeps the place of a syntax error to itself; `node --check` tells it. */
+function checkSyntax(module: string): string {
+  if (!module.startsWith('file:')) return '';
+  return spawnSync(process.execPath, ['--check', fileURLToPath(module)], { encoding: 'utf8', timeout: 5000 }).stderr ?? '';
 }
 
 function shownName(module: string): string {

@@ -31,6 +31,9 @@ export interface ChunkLimits {
   readonly graceMs: number;
 }
 
+/** A task that keeps its thread from its event loop for longer than this blocks the others on that thread. */
+const BLOCKED_MS = 20;
+
 /** A chunk that was sent to a pool. */
 export class ThreadChunk {
   readonly chunk: Chunk;
@@ -140,6 +143,7 @@ export class ThreadChunk {
       const leftMs = since + timeoutMs - now();
       if (leftMs > 0 || begun !== this.cell.begun)
         return this.#watch(Math.max(1, Math.ceil(leftMs)), timeoutMs);
+      if (this.#isHeldUp()) return this.#watch(BLOCKED_MS, timeoutMs);
       const error = new HeddleError(
         'HEDDLE_TIMEOUT',
         `The attempt took longer than its timeout of ${timeoutMs} ms and its thread was ended; raise the timeout, or let the task watch ctx.signal`,
@@ -149,6 +153,15 @@ export class ThreadChunk {
       this.#endRunning({ begun, kind: 'failed', error });
       return this.#watch(timeoutMs, timeoutMs);
     });
+  }
+
+  /** True while another task blocks the thread: what this one waits for may have come, and it cannot know. */
+  #isHeldUp(): boolean {
+    if (this.cell.phase !== PHASES.awaiting) return false;
+    for (const { isRunning, cell } of this.#neighbours()) {
+      if (isRunning && cell.phase === PHASES.synchronous && now() - cell.since > BLOCKED_MS) return true;
+    }
+    return false;
   }
 
   #tell(reason: Error): void {
