@@ -122,7 +122,10 @@ function placeIn(text: string | undefined): string | undefined {
 /** An import keeps the place of a syntax error to itself; `node --check` tells it. */
 function checkSyntax(module: string): string {
   if (!module.startsWith('file:')) return '';
-  return spawnSync(process.execPath, ['--check', fileURLToPath(module)], { encoding: 'utf8', timeout: 5000 }).stderr ?? '';
+  return (
+    spawnSync(process.execPath, ['--check', fileURLToPath(module)], { encoding: 'utf8', timeout: 5000 })
+      .stderr ?? ''
+  );
 }
 
 function shownName(module: string): string {

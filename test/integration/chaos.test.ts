@@ -60,7 +60,12 @@ it.each([{ concurrency: 2 }, { concurrency: 10 }])(
       }
     }
     const guilty = inputs.filter(({ do: kind }) => kind in GUILTY).length;
-    expect(report).toMatchObject({ status: 'failed', succeeded: COUNT - guilty, failed: guilty, retries: guilty });
+    expect(report).toMatchObject({
+      status: 'failed',
+      succeeded: COUNT - guilty,
+      failed: guilty,
+      retries: guilty,
+    });
   },
   120_000,
 );

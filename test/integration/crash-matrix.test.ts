@@ -18,7 +18,11 @@ const timeout = { name: 'HeddleError', code: 'HEDDLE_TIMEOUT' };
 
 const MATRIX: Record<string, Expected> = {
   throw: { ...own, message: /^boom$/, cause: { message: 'root' } },
-  throwString: { name: 'HeddleError', code: 'HEDDLE_NON_ERROR_THROWN', cause: 'just text' as unknown as object },
+  throwString: {
+    name: 'HeddleError',
+    code: 'HEDDLE_NON_ERROR_THROWN',
+    cause: 'just text' as unknown as object,
+  },
   throwNothing: { name: 'HeddleError', code: 'HEDDLE_NON_ERROR_THROWN' },
   throwUncloneable: { name: 'Error', message: /holds a function/ },
   throwAggregate: { name: 'AggregateError', message: /both/ },
@@ -40,7 +44,10 @@ const MATRIX: Record<string, Expected> = {
 };
 
 function batch(guilty: string): { id: number; do: string }[] {
-  return Array.from({ length: 21 }, (_, id) => ({ id, do: id === 10 ? guilty : id % 2 === 0 ? 'ok' : 'okAsync' }));
+  return Array.from({ length: 21 }, (_, id) => ({
+    id,
+    do: id === 10 ? guilty : id % 2 === 0 ? 'ok' : 'okAsync',
+  }));
 }
 
 describe.each([
@@ -49,7 +56,12 @@ describe.each([
   { concurrency: 8, chunk: 1 },
 ])('concurrency $concurrency, chunks of $chunk', ({ concurrency, chunk }) => {
   it.each(Object.entries(MATRIX))('%s: only the guilty task fails', async (guilty, expected) => {
-    const run = runtime.run(fixture('chaos.js'), batch(guilty), { concurrency, chunk, timeoutMs: 400, graceMs: 50 });
+    const run = runtime.run(fixture('chaos.js'), batch(guilty), {
+      concurrency,
+      chunk,
+      timeoutMs: 400,
+      graceMs: 50,
+    });
 
     const outcomes: Outcome[] = await run.outcomes();
 
@@ -58,17 +70,31 @@ describe.each([
     expect(failed.map(({ index }) => index)).toEqual([10]);
     const { error, attempts } = failed[0] as Failed;
     expect(error).toBeInstanceOf(Error);
-    expect(error).toMatchObject({ name: expected.name, ...(expected.code !== undefined && { code: expected.code }) });
+    expect(error).toMatchObject({
+      name: expected.name,
+      ...(expected.code !== undefined && { code: expected.code }),
+    });
     if (expected.message !== undefined) expect(error.message).toMatch(expected.message);
     if (typeof expected.cause === 'object') expect(error.cause).toMatchObject(expected.cause);
     if (typeof expected.cause === 'string') expect(error.cause).toBe(expected.cause);
     expect(attempts).toBe(1);
-    expect(outcomes.filter(({ status }) => status === 'succeeded').every((outcome) => 'value' in outcome && outcome.value === outcome.index)).toBe(true);
+    expect(
+      outcomes
+        .filter(({ status }) => status === 'succeeded')
+        .every((outcome) => 'value' in outcome && outcome.value === outcome.index),
+    ).toBe(true);
   });
 });
 
 it('counts the attempts of a task that ends its thread each time', async () => {
-  const run = runtime.run(fixture('chaos.js'), [{ id: 0, do: 'exit' }, { id: 1, do: 'ok' }], { retry: { attempts: 3, backoffMs: 1 } });
+  const run = runtime.run(
+    fixture('chaos.js'),
+    [
+      { id: 0, do: 'exit' },
+      { id: 1, do: 'ok' },
+    ],
+    { retry: { attempts: 3, backoffMs: 1 } },
+  );
 
   const [exited, fine] = await run.outcomes();
 
@@ -89,7 +115,12 @@ it('keeps the errors of an AggregateError and the fields of an error', async () 
 
   const [both, custom] = (await run.outcomes()) as Failed[];
 
-  expect((both?.error as AggregateError).errors.map((error: Error) => [error.constructor.name, error.message])).toEqual([
+  expect(
+    ((both as Failed).error as AggregateError).errors.map((error: Error) => [
+      error.constructor.name,
+      error.message,
+    ]),
+  ).toEqual([
     ['TypeError', 'one'],
     ['RangeError', 'two'],
   ]);
@@ -107,7 +138,10 @@ describe('a module that cannot be used ends the run before any task', () => {
     ['syntax-error.js', 'HEDDLE_TASK_MODULE_LOAD', /syntax-error\.js:2/],
     ['not-there.js', 'HEDDLE_TASK_MODULE_NOT_FOUND', /not-there\.js/],
   ])('%s: %s', async (module, code, message) => {
-    const error = (await runtime.run(fixture(module), [1, 2, 3]).values().catch((thrown: unknown) => thrown)) as HeddleError;
+    const error = (await runtime
+      .run(fixture(module), [1, 2, 3])
+      .values()
+      .catch((thrown: unknown) => thrown)) as HeddleError;
 
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     await expect(runtime.run(fixture('echo.js'), [1]).values()).resolves.toEqual([1]);
@@ -116,7 +150,9 @@ describe('a module that cannot be used ends the run before any task', () => {
   it('one that never loads, after the load timeout', async () => {
     await using impatient = createRuntime({ threads: 1, loadTimeoutMs: 200 });
 
-    await expect(impatient.run(fixture('never-loads.js'), [1]).values()).rejects.toMatchObject({ code: 'HEDDLE_TASK_MODULE_LOAD' });
+    await expect(impatient.run(fixture('never-loads.js'), [1]).values()).rejects.toMatchObject({
+      code: 'HEDDLE_TASK_MODULE_LOAD',
+    });
   });
 });
 

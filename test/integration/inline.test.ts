@@ -6,7 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 const runtime: Runtime = createRuntime({ threads: 1 });
 afterAll(() => runtime.close());
 
-const chaos = task<(input: { id?: number; do: string }) => unknown>(new URL('../fixtures/tasks/chaos.js', import.meta.url), { inline: true });
+const chaos = task<(input: { id?: number; do: string }) => unknown>(
+  new URL('../fixtures/tasks/chaos.js', import.meta.url),
+  { inline: true },
+);
 
 describe('closures', () => {
   it('run on this thread and see its variables', async () => {
@@ -36,35 +39,59 @@ describe('closures', () => {
   });
 
   it('keep their own error', async () => {
-    const run = runtime.run(() => Promise.reject(Object.assign(new TypeError('mine'), { code: 'E_MINE' })), [1]);
+    const run = runtime.run(
+      () => Promise.reject(Object.assign(new TypeError('mine'), { code: 'E_MINE' })),
+      [1],
+    );
 
-    expect((await run.outcomes())[0]).toMatchObject({ status: 'failed', error: { name: 'TypeError', code: 'E_MINE' } });
+    expect((await run.outcomes())[0]).toMatchObject({
+      status: 'failed',
+      error: { name: 'TypeError', code: 'E_MINE' },
+    });
   });
 
   it('call services directly', async () => {
-    const run = runtime.run((n: number, ctx: TaskContext<{ twice(n: number): number }>) => ctx.services.twice(n), [4], { services: { twice: (n) => n * 2 } });
+    const run = runtime.run(
+      (n: number, ctx: TaskContext<{ twice(n: number): number }>) => ctx.services.twice(n),
+      [4],
+      { services: { twice: (n) => n * 2 } },
+    );
 
     await expect(run.values()).resolves.toEqual([8]);
   });
 });
 
 it('an inline module behaves as on a thread', async () => {
-  const outcomes = await runtime.run(chaos, [{ do: 'ok', id: 7 }, { do: 'throw' }, { do: 'rejectLate' }]).outcomes();
+  const outcomes = await runtime
+    .run(chaos, [{ do: 'ok', id: 7 }, { do: 'throw' }, { do: 'rejectLate' }])
+    .outcomes();
 
-  expect(outcomes).toMatchObject([{ value: 7, workerId: 0 }, { error: { code: 'E_CUSTOM' } }, { error: { code: 'E_CUSTOM' } }]);
+  expect(outcomes).toMatchObject([
+    { value: 7, workerId: 0 },
+    { error: { code: 'E_CUSTOM' } },
+    { error: { code: 'E_CUSTOM' } },
+  ]);
 });
 
 describe('what must end', () => {
   it('a timeout gives a deaf attempt up, and goes on with the others', async () => {
-    const outcomes = await runtime.run(chaos, [{ do: 'never' }, { do: 'ok', id: 1 }], { timeoutMs: 30 }).outcomes();
+    const outcomes = await runtime
+      .run(chaos, [{ do: 'never' }, { do: 'ok', id: 1 }], { timeoutMs: 30 })
+      .outcomes();
 
-    expect(outcomes).toMatchObject([{ status: 'failed', error: { code: 'HEDDLE_TIMEOUT' } }, { status: 'succeeded', value: 1 }]);
+    expect(outcomes).toMatchObject([
+      { status: 'failed', error: { code: 'HEDDLE_TIMEOUT' } },
+      { status: 'succeeded', value: 1 },
+    ]);
   });
 
   it('a timeout reaches an attempt that listens', async () => {
     const [outcome] = await runtime.run(chaos, [{ do: 'waitForSignal' }], { timeoutMs: 30 }).outcomes();
 
-    expect(outcome).toMatchObject({ status: 'failed', error: { code: 'HEDDLE_TIMEOUT', cause: { code: 'HEDDLE_TIMEOUT' } } });
+    expect(outcome).toMatchObject({
+      status: 'failed',
+      error: { code: 'HEDDLE_TIMEOUT', cause: { code: 'HEDDLE_TIMEOUT' } },
+    });
   });
 
   it('abort reaches attempts that listen', async () => {
@@ -107,12 +134,17 @@ describe('executeInParallel', () => {
   });
 
   it('refuses a promise in place of a function', async () => {
-    await expect(executeInParallel([Promise.resolve(1) as never])).rejects.toMatchObject({ code: 'HEDDLE_INVALID_OPTION', option: 'operations' });
+    await expect(executeInParallel([Promise.resolve(1) as never])).rejects.toMatchObject({
+      code: 'HEDDLE_INVALID_OPTION',
+      option: 'operations',
+    });
   });
 
   it('rejects with the reason of its signal', async () => {
     const operations = [() => new Promise<never>(() => {})];
 
-    await expect(executeInParallel(operations, { signal: AbortSignal.timeout(20) })).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(executeInParallel(operations, { signal: AbortSignal.timeout(20) })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
   });
 });

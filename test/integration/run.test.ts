@@ -28,21 +28,29 @@ describe('order', () => {
     const outcomes = await runtime.run(echo, inputs).outcomes();
 
     expect(outcomes.length).toBe(100_000);
-    expect(outcomes.every((outcome, i) => outcome.index === i && outcome.status === 'succeeded' && outcome.value === i)).toBe(true);
+    expect(
+      outcomes.every(
+        (outcome, i) => outcome.index === i && outcome.status === 'succeeded' && outcome.value === i,
+      ),
+    ).toBe(true);
   });
 
   it('gives each outcome once in completion order', async () => {
     const seen = new Uint8Array(100_000);
 
     for await (const outcome of runtime.run(echo, range(100_000), { order: 'completion' })) {
-      if (outcome.status === 'succeeded' && outcome.value === outcome.index) seen[outcome.index]! += 1;
+      if (outcome.status === 'succeeded' && outcome.value === outcome.index)
+        seen[outcome.index] = (seen[outcome.index] ?? 0) + 1;
     }
 
     expect(seen.every((count) => count === 1)).toBe(true);
   });
 
   it('gives a quick task out first in completion order, and last in input order', async () => {
-    const inputs = [{ id: 0, do: 'slow', ms: 200 }, { id: 1, do: 'ok' }];
+    const inputs = [
+      { id: 0, do: 'slow', ms: 200 },
+      { id: 1, do: 'ok' },
+    ];
     const first = async (order: 'input' | 'completion') => {
       for await (const { index } of runtime.run(fixture('chaos.js'), inputs, { order })) return index;
       return undefined;
@@ -113,18 +121,28 @@ describe('inputs', () => {
       for await (const outcome of runtime.run(echo, source())) seen.push(outcome.index);
     };
 
-    await expect(read()).rejects.toMatchObject({ code: 'HEDDLE_INPUT_SOURCE', cause: { message: 'no more' } });
+    await expect(read()).rejects.toMatchObject({
+      code: 'HEDDLE_INPUT_SOURCE',
+      cause: { message: 'no more' },
+    });
     expect(seen).toEqual([0, 1]);
   });
 
   it('refuses what is not iterable, at once', () => {
-    expect(() => runtime.run(echo, 42 as never)).toThrowError(expect.objectContaining({ code: 'HEDDLE_INVALID_OPTION' }));
+    expect(() => runtime.run(echo, 42 as never)).toThrowError(
+      expect.objectContaining({ code: 'HEDDLE_INVALID_OPTION' }),
+    );
   });
 });
 
 describe('keys', () => {
   it('are a hash of the input unless the caller gives them', async () => {
-    const [a, b] = await runtime.run(echo, [{ x: 1, y: 2 }, { y: 2, x: 1 }]).outcomes();
+    const [a, b] = await runtime
+      .run(echo, [
+        { x: 1, y: 2 },
+        { y: 2, x: 1 },
+      ])
+      .outcomes();
 
     expect(a?.key).toMatch(/^[0-9a-f]{32}$/);
     expect(b?.key).toBe(a?.key);
@@ -133,13 +151,19 @@ describe('keys', () => {
   it('two equal keys end the run and name both inputs', async () => {
     const run = runtime.run(echo, ['a', 'b', 'a'], { key: (input: string) => input });
 
-    await expect(run.values()).rejects.toMatchObject({ code: 'HEDDLE_DUPLICATE_KEY', message: expect.stringMatching(/0 and 2/) });
+    await expect(run.values()).rejects.toMatchObject({
+      code: 'HEDDLE_DUPLICATE_KEY',
+      message: expect.stringMatching(/0 and 2/),
+    });
   });
 });
 
 describe('the context of a task', () => {
   it('holds index, key and attempt', async () => {
-    const run = runtime.run(fixture('context.js'), ['x', 'fail-once'], { key: (input: string) => `k-${input}`, retry: { attempts: 2, backoffMs: 1 } });
+    const run = runtime.run(fixture('context.js'), ['x', 'fail-once'], {
+      key: (input: string) => `k-${input}`,
+      retry: { attempts: 2, backoffMs: 1 },
+    });
 
     const outcomes = await run.outcomes();
 
@@ -155,8 +179,18 @@ describe('the context of a task', () => {
     const seen = [];
     for await (const event of events) seen.push(event);
 
-    expect(seen).toContainEqual(expect.objectContaining({ type: 'task-progress', index: 0, fraction: 0.5, note: 'half' }));
-    expect(seen).toContainEqual(expect.objectContaining({ type: 'task-log', index: 0, level: 'info', message: 'hello', fields: { input: 'x' } }));
+    expect(seen).toContainEqual(
+      expect.objectContaining({ type: 'task-progress', index: 0, fraction: 0.5, note: 'half' }),
+    );
+    expect(seen).toContainEqual(
+      expect.objectContaining({
+        type: 'task-log',
+        index: 0,
+        level: 'info',
+        message: 'hello',
+        fields: { input: 'x' },
+      }),
+    );
     expect(seen.at(-1)).toMatchObject({ type: 'run-ended', report: { status: 'completed' } });
   });
 
@@ -167,13 +201,21 @@ describe('the context of a task', () => {
         throw Object.assign(new RangeError('broken', { cause: new Error('why') }), { code: 'E_BROKEN' });
       },
     };
-    const run = runtime.run(fixture('context.js'), ['service', 'service-throws', 'service-missing'], { services });
+    const run = runtime.run(fixture('context.js'), ['service', 'service-throws', 'service-missing'], {
+      services,
+    });
 
     const [fine, broken, missing] = await run.outcomes();
 
     expect(fine).toMatchObject({ status: 'succeeded', value: 'aa' });
-    expect(broken).toMatchObject({ status: 'failed', error: { name: 'RangeError', code: 'E_BROKEN', cause: { message: 'why' } } });
-    expect(missing).toMatchObject({ status: 'failed', error: { code: 'HEDDLE_SERVICE_UNAVAILABLE', message: expect.stringMatching(/lookup, broken/) } });
+    expect(broken).toMatchObject({
+      status: 'failed',
+      error: { name: 'RangeError', code: 'E_BROKEN', cause: { message: 'why' } },
+    });
+    expect(missing).toMatchObject({
+      status: 'failed',
+      error: { code: 'HEDDLE_SERVICE_UNAVAILABLE', message: expect.stringMatching(/lookup, broken/) },
+    });
   });
 
   it('moves buffers both ways', async () => {
@@ -190,7 +232,11 @@ describe('the context of a task', () => {
 describe('retries', () => {
   it('only what retryIf wants', async () => {
     const inputs = [{ do: 'throw' }, { do: 'throwUncloneable' }];
-    const retry = { attempts: 3, backoffMs: 1, retryIf: (error: Error) => (error as { code?: string }).code === 'E_CUSTOM' };
+    const retry = {
+      attempts: 3,
+      backoffMs: 1,
+      retryIf: (error: Error) => (error as { code?: string }).code === 'E_CUSTOM',
+    };
 
     const outcomes = await runtime.run(fixture('chaos.js'), inputs, { retry }).outcomes();
 
@@ -205,11 +251,15 @@ describe('retries', () => {
       },
     };
 
-    await expect(runtime.run(fixture('chaos.js'), [{ do: 'throw' }], { retry }).values()).rejects.toThrow('bad policy');
+    await expect(runtime.run(fixture('chaos.js'), [{ do: 'throw' }], { retry }).values()).rejects.toThrow(
+      'bad policy',
+    );
   });
 
   it('abort ends a wait between attempts at once', async () => {
-    const run = runtime.run(fixture('chaos.js'), [{ do: 'throw' }], { retry: { attempts: 2, backoffMs: 60_000, jitter: 'none' } });
+    const run = runtime.run(fixture('chaos.js'), [{ do: 'throw' }], {
+      retry: { attempts: 2, backoffMs: 60_000, jitter: 'none' },
+    });
     for await (const event of run.events()) if (event.type === 'task-retry') run.abort(new Error('enough'));
 
     const report = await run.report();
@@ -224,7 +274,11 @@ describe('ends', () => {
   it('abort reaches running tasks, skips the others, and throws its reason', async () => {
     const controller = new AbortController();
     const reason = new Error('changed my mind');
-    const run = runtime.run(fixture('chaos.js'), waiting(10), { signal: controller.signal, concurrency: 3, chunk: 1 });
+    const run = runtime.run(fixture('chaos.js'), waiting(10), {
+      signal: controller.signal,
+      concurrency: 3,
+      chunk: 1,
+    });
     const seen: Outcome[] = [];
     const read = async () => {
       for await (const outcome of run) seen.push(outcome);
@@ -234,7 +288,12 @@ describe('ends', () => {
     controller.abort(reason);
 
     await expect(reading).rejects.toBe(reason);
-    expect(seen.map(({ status }) => status)).toEqual(['aborted', 'aborted', 'aborted', ...seen.slice(3).map(() => 'skipped')]);
+    expect(seen.map(({ status }) => status)).toEqual([
+      'aborted',
+      'aborted',
+      'aborted',
+      ...seen.slice(3).map(() => 'skipped'),
+    ]);
   });
 
   it('a signal that was aborted before starts nothing', async () => {
@@ -286,7 +345,11 @@ describe('ends', () => {
 
     expect(outcomes[0]).toMatchObject({ status: 'failed', error: { code: 'E_CUSTOM' } });
     expect(outcomes.slice(1).every(({ status }) => status === 'aborted' || status === 'skipped')).toBe(true);
-    expect(await run.report()).toMatchObject({ status: 'failed', failed: 1, reason: { code: 'HEDDLE_TOO_MANY_FAILURES' } });
+    expect(await run.report()).toMatchObject({
+      status: 'failed',
+      failed: 1,
+      reason: { code: 'HEDDLE_TOO_MANY_FAILURES' },
+    });
   });
 
   it.each([
@@ -295,7 +358,9 @@ describe('ends', () => {
   ])('maxFailures %s ends the run at failure %i', async (maxFailures, failed) => {
     const inputs = Array.from({ length: 100 }, () => ({ do: 'throw' }));
 
-    const report = await runtime.run(fixture('chaos.js'), inputs, { maxFailures, concurrency: 1, chunk: 1 }).report();
+    const report = await runtime
+      .run(fixture('chaos.js'), inputs, { maxFailures, concurrency: 1, chunk: 1 })
+      .report();
 
     expect(report).toMatchObject({ status: 'failed', failed });
   });
@@ -303,7 +368,11 @@ describe('ends', () => {
   it('values() lists the failures by input', async () => {
     const run = runtime.run(fixture('chaos.js'), [{ id: 0, do: 'ok' }, { do: 'throw' }, { do: 'throw' }]);
 
-    await expect(run.values()).rejects.toMatchObject({ code: 'HEDDLE_TASKS_FAILED', indexes: [1, 2], errors: [{ code: 'E_CUSTOM' }, {}] });
+    await expect(run.values()).rejects.toMatchObject({
+      code: 'HEDDLE_TASKS_FAILED',
+      indexes: [1, 2],
+      errors: [{ code: 'E_CUSTOM' }, {}],
+    });
   });
 
   it('outcomes are given out once', async () => {
@@ -348,7 +417,13 @@ describe('concurrency', () => {
       },
     };
 
-    await runtime.run(fixture('context.js'), range(300).map(() => 'service'), { services, concurrency: 50 }).values();
+    await runtime
+      .run(
+        fixture('context.js'),
+        range(300).map(() => 'service'),
+        { services, concurrency: 50 },
+      )
+      .values();
 
     expect(most).toBe(50);
   });
@@ -365,7 +440,13 @@ describe('concurrency', () => {
       },
     };
 
-    await runtime.run(fixture('context.js'), range(50).map(() => 'service'), { services, concurrency: 1 }).values();
+    await runtime
+      .run(
+        fixture('context.js'),
+        range(50).map(() => 'service'),
+        { services, concurrency: 1 },
+      )
+      .values();
 
     expect(most).toBe(1);
   });

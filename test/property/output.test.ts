@@ -8,14 +8,23 @@ import type { Outcome } from '../../src/protocol/outcome.js';
 const blocks = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 20 });
 
 it('gives each outcome out once, in the order asked for', async () => {
-  const scenario = fc.record({ sizes: blocks, seed: fc.array(fc.nat(), { minLength: 20, maxLength: 20 }), order: fc.constantFrom('input' as const, 'completion' as const), takeEarly: fc.nat(30) });
+  const scenario = fc.record({
+    sizes: blocks,
+    seed: fc.array(fc.nat(), { minLength: 20, maxLength: 20 }),
+    order: fc.constantFrom('input' as const, 'completion' as const),
+    takeEarly: fc.nat(30),
+  });
   await fc.assert(
     fc.asyncProperty(scenario, async ({ sizes, seed, order, takeEarly }) => {
       let next = 0;
       const arriving = sizes.map((size, i) => {
         const ordinal = next;
         next += size;
-        return { ordinal, rank: seed[i] as number, outcomes: Array.from({ length: size }, (_, k) => ({ index: ordinal + k }) as Outcome) };
+        return {
+          ordinal,
+          rank: seed[i] as number,
+          outcomes: Array.from({ length: size }, (_, k) => ({ index: ordinal + k }) as Outcome),
+        };
       });
       arriving.sort((a, b) => a.rank - b.rank);
       const output = new Output(order, () => {});
@@ -23,10 +32,15 @@ it('gives each outcome out once, in the order asked for', async () => {
 
       for (const { ordinal, outcomes } of arriving) output.push(ordinal, outcomes);
       output.end(undefined);
-      const taken = await Promise.all([...early, ...Array.from({ length: Math.max(0, next - takeEarly) + 1 }, () => output.take())]);
+      const taken = await Promise.all([
+        ...early,
+        ...Array.from({ length: Math.max(0, next - takeEarly) + 1 }, () => output.take()),
+      ]);
 
       const indexes = taken.flatMap((result) => (result.done === true ? [] : [result.value.index]));
-      const expected = (order === 'input' ? [...arriving].sort((a, b) => a.ordinal - b.ordinal) : arriving).flatMap(({ outcomes }) => outcomes.map(({ index }) => index));
+      const expected = (
+        order === 'input' ? [...arriving].sort((a, b) => a.ordinal - b.ordinal) : arriving
+      ).flatMap(({ outcomes }) => outcomes.map(({ index }) => index));
       expect(indexes).toEqual(expected);
       expect(output.delivered).toBe(next);
       expect(taken.at(-1)?.done).toBe(true);

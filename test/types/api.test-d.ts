@@ -4,7 +4,10 @@ import { createRuntime, type Outcome, type Report, type TaskContext, task } from
 import { expectTypeOf, test } from 'vitest';
 
 declare function thumbnail(path: string): Promise<{ width: number }>;
-declare function withServices(input: number, ctx: TaskContext<{ lookup(name: string): Promise<boolean> }>): string;
+declare function withServices(
+  input: number,
+  ctx: TaskContext<{ lookup(name: string): Promise<boolean> }>,
+): string;
 declare function withContext(input: Date, ctx: TaskContext): number;
 
 const runtime = createRuntime();
@@ -37,7 +40,9 @@ test('services are demanded and checked', () => {
   // @ts-expect-error the task calls services, so they must be given
   runtime.run(task<typeof withServices>(module), [1]);
   // @ts-expect-error lookup takes a string
-  runtime.run(task<typeof withServices>(module), [1], { services: { lookup: async (name: number) => name === 1 } });
+  runtime.run(task<typeof withServices>(module), [1], {
+    services: { lookup: async (name: number) => name === 1 },
+  });
 });
 
 test('a service call is checked within the task', () => {

@@ -14,8 +14,12 @@ it('docs/errors.md has one section for each error code, and no other', () => {
 });
 
 it('every test that docs/guarantees.md names exists', () => {
-  const named = [...read('docs/guarantees.md').matchAll(/`(test\/[\w/.-]+)`/g)].map(([, path]) => path as string);
+  const named = [...read('docs/guarantees.md').matchAll(/`(test\/[\w/.-]+)`/g)].map(
+    ([, path]) => path as string,
+  );
 
   expect(named.length).toBeGreaterThan(5);
-  expect(named.filter((path) => !existsSync(fileURLToPath(new URL(`../../${path}`, import.meta.url))))).toEqual([]);
+  expect(
+    named.filter((path) => !existsSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)))),
+  ).toEqual([]);
 });

@@ -12,7 +12,12 @@ const src = join(root, 'src');
 function table(): Map<string, string[]> {
   const text = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
   const rows = [...text.matchAll(/^\| `((?!src)[\w/]+)` \| ([^|]*) \|/gm)];
-  return new Map(rows.map(([, layer, allowed]) => [layer as string, [...(allowed as string).matchAll(/`([\w/.]+)`/g)].map(([, name]) => name as string)]));
+  return new Map(
+    rows.map(([, layer, allowed]) => [
+      layer as string,
+      [...(allowed as string).matchAll(/`([\w/.]+)`/g)].map(([, name]) => name as string),
+    ]),
+  );
 }
 
 function layerOf(file: string): string {
@@ -22,12 +27,16 @@ function layerOf(file: string): string {
 
 function imports(file: string): string[] {
   const text = readFileSync(file, 'utf8');
-  return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, path]) => resolve(dirname(file), path as string));
+  return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, path]) =>
+    resolve(dirname(file), path as string),
+  );
 }
 
 it('every import follows the table', () => {
   const allowed = table();
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).map((name) => join(src, name));
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(src, name));
   const wrong: string[] = [];
   for (const file of files) {
     const layer = layerOf(file);
@@ -35,7 +44,8 @@ it('every import follows the table', () => {
       const to = layerOf(target);
       const names = allowed.get(layer) ?? [];
       const isPublic = relative(src, target) === 'main/index.js' && names.includes('main/index.ts');
-      if (to !== layer && !names.includes(to) && !isPublic) wrong.push(`${relative(src, file)} → ${relative(src, target)}`);
+      if (to !== layer && !names.includes(to) && !isPublic)
+        wrong.push(`${relative(src, file)} → ${relative(src, target)}`);
     }
   }
 
@@ -44,8 +54,14 @@ it('every import follows the table', () => {
 });
 
 it('protocol does no I/O, and only session and cli write files', () => {
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-  const touching = files.filter((name) => /from 'node:(fs|net|http|child_process)/.test(readFileSync(join(src, name), 'utf8')));
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const touching = files.filter((name) =>
+    /from 'node:(fs|net|http|child_process)/.test(readFileSync(join(src, name), 'utf8')),
+  );
 
-  expect(touching.filter((name) => !name.startsWith('session/') && !name.startsWith('main/cli/'))).toEqual(['workers/load-task.ts']);
+  expect(touching.filter((name) => !name.startsWith('session/') && !name.startsWith('main/cli/'))).toEqual([
+    'workers/load-task.ts',
+  ]);
 });

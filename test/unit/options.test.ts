@@ -27,7 +27,13 @@ describe('an impossible option is refused with its name, what was expected, and 
     [{ services: { a: 1 } }, 'services.a', /a function/],
     [{ total: -1 }, 'total', /from 0/],
   ])('%j', (options, option, message) => {
-    expect(() => resolveRunOptions(options as never)).toThrowError(expect.objectContaining({ code: 'HEDDLE_INVALID_OPTION', option, message: expect.stringMatching(message) }));
+    expect(() => resolveRunOptions(options as never)).toThrowError(
+      expect.objectContaining({
+        code: 'HEDDLE_INVALID_OPTION',
+        option,
+        message: expect.stringMatching(message),
+      }),
+    );
   });
 
   it.each([
@@ -48,7 +54,18 @@ it('defaults are what the documentation says', () => {
   expect(services).toEqual({});
   expect(retry).toMatchObject({ attempts: 1, backoffMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 'full' });
   expect(rest).toEqual({
-    concurrency: undefined, order: 'input', window: 'auto', timeoutMs: undefined, graceMs: 10_000, deadlineMs: undefined,
-    failureLimit: undefined, chunk: 'auto', key: undefined, total: undefined, signal: undefined, onProgress: undefined, onOutcome: undefined,
+    concurrency: undefined,
+    order: 'input',
+    window: 'auto',
+    timeoutMs: undefined,
+    graceMs: 10_000,
+    deadlineMs: undefined,
+    failureLimit: undefined,
+    chunk: 'auto',
+    key: undefined,
+    total: undefined,
+    signal: undefined,
+    onProgress: undefined,
+    onOutcome: undefined,
   });
 });

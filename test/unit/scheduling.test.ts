@@ -11,10 +11,14 @@ import { resolveRunOptions } from '../../src/main/resolve-options.js';
 import { PHASES } from '../../src/protocol/control-cell.js';
 
 describe('backoff', () => {
-  const { retry } = resolveRunOptions({ retry: { attempts: 9, backoffMs: 100, factor: 2, maxDelayMs: 1000 } });
+  const { retry } = resolveRunOptions({
+    retry: { attempts: 9, backoffMs: 100, factor: 2, maxDelayMs: 1000 },
+  });
 
   it('doubles its bound up to the cap', () => {
-    expect([2, 3, 4, 5, 6, 7].map((attempt) => backoffMs(retry, attempt, () => 1))).toEqual([100, 200, 400, 800, 1000, 1000]);
+    expect([2, 3, 4, 5, 6, 7].map((attempt) => backoffMs(retry, attempt, () => 1))).toEqual([
+      100, 200, 400, 800, 1000, 1000,
+    ]);
   });
 
   it('is a uniform part of the bound', () => {
@@ -59,7 +63,9 @@ describe('chunk size', () => {
     const size = new ChunkSize('auto');
     for (let i = 0; i < 6; i++) size.learn(size.current, 0.001, 8);
 
-    expect([10_000_000, 1000, 8, 3, 1].map((remaining) => size.next(remaining, 4))).toEqual([1000, 125, 1, 1, 1]);
+    expect([10_000_000, 1000, 8, 3, 1].map((remaining) => size.next(remaining, 4))).toEqual([
+      1000, 125, 1, 1, 1,
+    ]);
   });
 
   it('estimates bytes without walking everything', () => {
@@ -71,17 +77,43 @@ describe('chunk size', () => {
 });
 
 describe('blame', () => {
-  const state = (over: Partial<ChunkState>): ChunkState => ({ begun: 1, reported: 0, phase: PHASES.awaiting, isolated: false, ...over });
+  const state = (over: Partial<ChunkState>): ChunkState => ({
+    begun: 1,
+    reported: 0,
+    phase: PHASES.awaiting,
+    isolated: false,
+    ...over,
+  });
 
   it.each([
     ['one awaiting task and an exit', [state({})], 'exit', ['guilty']],
-    ['one awaiting task and an uncaught error, which a task before may have left', [state({})], 'uncaught', ['suspect']],
+    [
+      'one awaiting task and an uncaught error, which a task before may have left',
+      [state({})],
+      'uncaught',
+      ['suspect'],
+    ],
     ['the same in a thread of its own', [state({ isolated: true })], 'uncaught', ['guilty']],
     ['several awaiting tasks', [state({}), state({})], 'exit', ['suspect', 'suspect']],
-    ['one inside its synchronous part', [state({}), state({ phase: PHASES.synchronous })], 'out-of-memory', ['bystander', 'guilty']],
+    [
+      'one inside its synchronous part',
+      [state({}), state({ phase: PHASES.synchronous })],
+      'out-of-memory',
+      ['bystander', 'guilty'],
+    ],
     ['a chunk that did not begin', [state({ begun: 0 }), state({})], 'exit', ['bystander', 'guilty']],
-    ['a chunk between tasks', [state({ begun: 3, reported: 3, phase: PHASES.between })], 'exit', ['bystander']],
-    ['a task that ended and was not reported', [state({ begun: 3, reported: 2, phase: PHASES.between })], 'exit', ['bystander']],
+    [
+      'a chunk between tasks',
+      [state({ begun: 3, reported: 3, phase: PHASES.between })],
+      'exit',
+      ['bystander'],
+    ],
+    [
+      'a task that ended and was not reported',
+      [state({ begun: 3, reported: 2, phase: PHASES.between })],
+      'exit',
+      ['bystander'],
+    ],
   ] as const)('%s', (_, chunks, death, verdicts) => {
     expect(blame(chunks, death)).toEqual(verdicts);
   });
@@ -103,12 +135,16 @@ describe('failure groups', () => {
     for (let i = 0; i < 10; i++) groups.add(i, new Error(`cannot read "/tmp/file-${i}" after ${i} ms`));
     groups.add(10, new TypeError('other'));
 
-    expect(groups.list()).toMatchObject([{ count: 10, message: 'cannot read "/tmp/file-0" after 0 ms', indexes: [0, 1, 2, 3, 4] }, { count: 1, name: 'TypeError' }]);
+    expect(groups.list()).toMatchObject([
+      { count: 10, message: 'cannot read "/tmp/file-0" after 0 ms', indexes: [0, 1, 2, 3, 4] },
+      { count: 1, name: 'TypeError' },
+    ]);
   });
 
   it('are bounded', () => {
     const groups = new FailureGroups();
-    for (let i = 0; i < 5000; i++) groups.add(i, new Error(i.toString(36).replace(/\d/g, 'x') + 'y'.repeat(i % 300)));
+    for (let i = 0; i < 5000; i++)
+      groups.add(i, new Error(i.toString(36).replace(/\d/g, 'x') + 'y'.repeat(i % 300)));
 
     expect(groups.list().length).toBeLessThanOrEqual(201);
     expect(groups.count).toBe(5000);
@@ -117,8 +153,18 @@ describe('failure groups', () => {
 
 describe('helpers', () => {
   it('chunkForParallel fills every lane', () => {
-    expect(chunkForParallel([1, 2, 3, 4, 5, 6, 7, 8], 1000, 2)).toEqual([[1, 2], [3, 4], [5, 6], [7, 8]]);
-    expect(chunkForParallel(Array.from({ length: 10 }, (_, i) => i), 3)).toEqual([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]);
+    expect(chunkForParallel([1, 2, 3, 4, 5, 6, 7, 8], 1000, 2)).toEqual([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+      [7, 8],
+    ]);
+    expect(
+      chunkForParallel(
+        Array.from({ length: 10 }, (_, i) => i),
+        3,
+      ),
+    ).toEqual([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]);
     expect(chunkForParallel([], 10, 4)).toEqual([]);
     expect(() => chunkForParallel([1], 0)).toThrowError(expect.objectContaining({ option: 'size' }));
   });

@@ -9,12 +9,21 @@ function travel(thrown: unknown): Error {
 describe('an error that travels', () => {
   it('keeps name, message, stack, code, own fields and cause chain', () => {
     const root = Object.assign(new RangeError('root'), { code: 7 });
-    const error = Object.assign(new TypeError('top', { cause: new Error('middle', { cause: root }) }), { code: 'E_TOP', details: { a: [1] } });
+    const error = Object.assign(new TypeError('top', { cause: new Error('middle', { cause: root }) }), {
+      code: 'E_TOP',
+      details: { a: [1] },
+    });
 
     const arrived = travel(error);
 
     expect(arrived).toBeInstanceOf(TypeError);
-    expect(arrived).toMatchObject({ name: 'TypeError', message: 'top', stack: error.stack, code: 'E_TOP', details: { a: [1] } });
+    expect(arrived).toMatchObject({
+      name: 'TypeError',
+      message: 'top',
+      stack: error.stack,
+      code: 'E_TOP',
+      details: { a: [1] },
+    });
     expect((arrived.cause as Error).cause).toBeInstanceOf(RangeError);
     expect((arrived.cause as Error).cause).toMatchObject({ message: 'root', code: 7 });
   });
@@ -90,11 +99,17 @@ describe('anything can be thrown', () => {
     ['an object without prototype', Object.create(null)],
     ['a proxy that throws', trap],
     ['an error with a getter that throws', hostile],
-    ['an error with a function, a symbol, a buffer', Object.assign(new Error('x'), { f: () => 1, s: Symbol('s'), b: Buffer.from('b') })],
+    [
+      'an error with a function, a symbol, a buffer',
+      Object.assign(new Error('x'), { f: () => 1, s: Symbol('s'), b: Buffer.from('b') }),
+    ],
     ['an error whose name is no text', Object.assign(new Error('x'), { name: 42 })],
     ['a DOMException', new DOMException('d', 'AbortError')],
     ['an AggregateError', new AggregateError([1, new Error('e')], 'many')],
-    ['a field named __proto__', Object.assign(new Error('x'), JSON.parse('{"__proto__": {"polluted": true}}'))],
+    [
+      'a field named __proto__',
+      Object.assign(new Error('x'), JSON.parse('{"__proto__": {"polluted": true}}')),
+    ],
   ])('%s', (_, thrown) => {
     const arrived = travel(thrown);
 

@@ -10,9 +10,41 @@ describe('the key of an input', () => {
     const circular: unknown[] = [];
     circular.push(circular);
     const inputs = [
-      'a', 'b', '1', 1, 1n, true, 'true', null, 'null', undefined, 'undefined', Number.NaN, [], {}, [[]], [1], ['1'], [1, 2], [[1], 2],
-      new Map(), new Map([[1, 2]]), new Set(), new Set([1]), new Date(0), new Date(1), /a/, /a/g, new Uint8Array(1), new Uint8Array(2),
-      new Int8Array(1), new ArrayBuffer(1), { a: undefined }, { a: null }, circular, new Error('x'),
+      'a',
+      'b',
+      '1',
+      1,
+      1n,
+      true,
+      'true',
+      null,
+      'null',
+      undefined,
+      'undefined',
+      Number.NaN,
+      [],
+      {},
+      [[]],
+      [1],
+      ['1'],
+      [1, 2],
+      [[1], 2],
+      new Map(),
+      new Map([[1, 2]]),
+      new Set(),
+      new Set([1]),
+      new Date(0),
+      new Date(1),
+      /a/,
+      /a/g,
+      new Uint8Array(1),
+      new Uint8Array(2),
+      new Int8Array(1),
+      new ArrayBuffer(1),
+      { a: undefined },
+      { a: null },
+      circular,
+      new Error('x'),
     ];
 
     expect(new Set(inputs.map(taskKey)).size).toBe(inputs.length);
@@ -20,6 +52,8 @@ describe('the key of an input', () => {
 
   it('is stable between releases', () => {
     expect(taskKey('node_modules/a.js')).toMatchInlineSnapshot(`"ebb906576ba4973ea06a189e72ad167f"`);
-    expect(taskKey({ url: 'https://example.com', n: [1, 2.5, null] })).toMatchInlineSnapshot(`"631ed24220eb52f7a1d547e8a9edff0e"`);
+    expect(taskKey({ url: 'https://example.com', n: [1, 2.5, null] })).toMatchInlineSnapshot(
+      `"631ed24220eb52f7a1d547e8a9edff0e"`,
+    );
   });
 });

@@ -75,3 +75,11 @@ export interface Executor {
   /** Lets go of what belongs to this run. */
   close(): Promise<void>;
 }
+
+/** Leftovers for all tasks of a chunk from a position on: run them again. */
+export function leftoversFrom(chunk: Chunk, from: number): Leftover[] {
+  return Array.from(
+    { length: chunk.inputs.length - from },
+    (_, i) => ({ position: from + i, kind: 'again' }) as const,
+  );
+}

@@ -6,12 +6,21 @@
  * asked for its signal, after the grace time otherwise) is given up. Its outcome says so; the function may still run.
  */
 
-import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
+import { ControlCell } from '../../protocol/control-cell.js';
 import { HeddleError } from '../../protocol/errors.js';
 import type { RemoteServices, Services, TaskFunction } from '../../protocol/task.js';
 import type { ChunkChannel, ChunkRunner, TaskLoader } from '../../protocol/thread-side.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
-import type { Chunk, ChunkListener, Execution, Executor, Leftover } from './executor.js';
+import { AttemptWatch } from './attempt-watch.js';
+import {
+  type Chunk,
+  type ChunkListener,
+  type Execution,
+  type Executor,
+  type Leftover,
+  leftoversFrom,
+} from './executor.js';
+import { serviceNamed } from './services.js';
 import type { ChunkLimits } from './thread-chunk.js';
 
 /** What a run asks of the caller's thread. */
@@ -55,9 +64,7 @@ class InlineChunk implements ChunkChannel {
   readonly #chunk: Chunk;
   readonly #run: InlineRun;
   readonly #cell = new ControlCell();
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #reported = 0;
-  #isOver = false;
+  readonly #watch: AttemptWatch;
   #abortReason: Error | undefined;
   #wake: () => void = () => {};
   #giveUp: (leftovers: readonly Leftover[]) => void = () => {};
@@ -65,53 +72,48 @@ class InlineChunk implements ChunkChannel {
   constructor(chunk: Chunk, run: InlineRun) {
     this.#chunk = chunk;
     this.#run = run;
+    this.#watch = new AttemptWatch(this.#cell, run.timeoutMs, {
+      isHeldUp: () => false,
+      onTimeout: (begun) => this.#timeOut(begun),
+    });
   }
 
   execute(runner: ChunkRunner, task: TaskFunction): Execution {
-    const chunk = this.#chunk;
+    const { ordinal, indexes, keys, attempt } = this.#chunk;
     const { timeoutMs } = this.#run;
-    const inputs = chunk.inputs.map((input) => (isTransfer(input) ? unwrapTransfer(input, []) : input));
-    const { ordinal, indexes, keys, attempt } = chunk;
-    if (timeoutMs !== undefined) this.#watch(timeoutMs, timeoutMs);
+    const inputs = this.#chunk.inputs.map((input) => (isTransfer(input) ? unwrapTransfer(input, []) : input));
     const givenUp = new Promise<readonly Leftover[]>((resolve) => {
       this.#giveUp = resolve;
     });
     const ended = runner
       .runChunk(task, { firstIndex: ordinal, indexes, inputs, keys, attempt, timeoutMs }, this.#cell, this)
-      .then(() => this.#rest(this.#reported));
-    const over = Promise.race([ended, givenUp]).finally(() => {
-      this.#isOver = true;
-      for (const timer of this.#timers) clearTimeout(timer);
-    });
+      .then(() => this.#rest());
+    const over = Promise.race([ended, givenUp]).finally(() => this.#watch.close());
     return { over, stop: () => this.#cell.stop(), abort: (reason) => this.#abort(reason) };
   }
 
   readonly settled: ChunkChannel['settled'] = (message) => {
-    if (this.#isOver) return;
-    this.#reported = message.from + message.values.length;
+    if (this.#watch.isOver) return;
+    this.#watch.reported = message.from + message.values.length;
     this.#run.listener.onSettled(this.#chunk, message, 0);
   };
 
   progress(position: number, fraction: number, note: string | undefined): void {
-    if (!this.#isOver) this.#run.listener.onProgress(this.#chunk, position, fraction, note);
+    if (!this.#watch.isOver) this.#run.listener.onProgress(this.#chunk, position, fraction, note);
   }
 
   log(...[position, level, message, fields]: Parameters<ChunkChannel['log']>): void {
-    if (!this.#isOver) this.#run.listener.onLog(this.#chunk, position, level, message, fields);
+    if (!this.#watch.isOver) this.#run.listener.onLog(this.#chunk, position, level, message, fields);
   }
 
   services(): RemoteServices<Services> {
     const { services } = this.#run;
     return new Proxy({} as RemoteServices<Services>, {
-      get: (_, name) => {
-        if (typeof name === 'symbol' || name === 'then') return undefined;
-        return async (...args: unknown[]) => {
-          const service = Object.hasOwn(services, name) ? services[name] : undefined;
-          if (service === undefined)
-            throw new HeddleError('HEDDLE_SERVICE_UNAVAILABLE', `There is no service "${name}"`);
-          return (service as (...args: unknown[]) => unknown)(...args);
-        };
-      },
+      // A promise-like look would make `await ctx.services` call a service named "then".
+      get: (_, name) =>
+        typeof name === 'symbol' || name === 'then'
+          ? undefined
+          : async (...args: unknown[]) => serviceNamed(name, services)(...args),
     });
   }
 
@@ -127,48 +129,34 @@ class InlineChunk implements ChunkChannel {
     this.#abortReason = reason;
     this.#cell.abort();
     this.#wake();
-    if (this.#isRunning)
+    if (this.#watch.isRunning)
       this.#endRunning(this.#cell.begun, { position: this.#cell.begun - 1, kind: 'aborted' });
   }
 
-  get #isRunning(): boolean {
-    return !this.#isOver && this.#cell.begun > this.#reported && this.#cell.phase !== PHASES.between;
-  }
-
-  #watch(ms: number, timeoutMs: number): void {
-    this.#after(ms, () => {
-      const { begun, since } = this.#cell;
-      const leftMs = this.#isRunning ? since + timeoutMs - now() : timeoutMs;
-      if (leftMs > 0) return this.#watch(Math.max(1, Math.ceil(leftMs)), timeoutMs);
-      const message = `The attempt took longer than its timeout of ${timeoutMs} ms and was given up; let the task watch ctx.signal, or run it in a thread, where it can be ended`;
-      const error = new HeddleError('HEDDLE_TIMEOUT', message);
-      this.#cell.timeOut(begun);
-      this.#wake();
-      this.#endRunning(begun, { position: begun - 1, kind: 'failed', error, startedAt: since, workerId: 0 });
-      return this.#watch(timeoutMs, timeoutMs);
+  #timeOut(begun: number): void {
+    const message = `The attempt took longer than its timeout of ${this.#run.timeoutMs} ms and was given up; let the task watch ctx.signal, or run it in a thread, where it can be ended`;
+    const error = new HeddleError('HEDDLE_TIMEOUT', message);
+    this.#cell.timeOut(begun);
+    this.#wake();
+    this.#endRunning(begun, {
+      position: begun - 1,
+      kind: 'failed',
+      error,
+      startedAt: this.#cell.since,
+      workerId: 0,
     });
   }
 
   #endRunning(begun: number, leftover: Leftover): void {
-    this.#after(this.#cell.listens ? this.#run.graceMs : 0, () => {
-      if (!this.#isRunning || this.#cell.begun !== begun) return;
+    this.#watch.whenStillRunning(begun, this.#cell.listens ? this.#run.graceMs : 0, () => {
       this.#cell.stop();
-      const leftovers = this.#rest(this.#reported);
-      leftovers[leftover.position - this.#reported] = leftover;
+      const leftovers = this.#rest();
+      leftovers[leftover.position - this.#watch.reported] = leftover;
       this.#giveUp(leftovers);
     });
   }
 
-  #rest(from: number): Leftover[] {
-    const count = this.#chunk.inputs.length - from;
-    return Array.from({ length: count }, (_, i) => ({ position: from + i, kind: 'again' }) as const);
-  }
-
-  #after(ms: number, callback: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      if (!this.#isOver) callback();
-    }, ms);
-    this.#timers.add(timer);
+  #rest(): Leftover[] {
+    return leftoversFrom(this.#chunk, this.#watch.reported);
   }
 }

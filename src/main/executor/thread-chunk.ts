@@ -12,8 +12,9 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
 import { HeddleError } from '../../protocol/errors.js';
-import type { AbortMessage, SettledMessage, ThreadMessage } from '../../protocol/messages.js';
+import type { AbortMessage, ThreadMessage } from '../../protocol/messages.js';
 import { reviveError, serializeError } from '../../protocol/serialized-error.js';
+import { AttemptWatch } from './attempt-watch.js';
 import type { ChunkState } from './blame.js';
 import type { Chunk, Leftover } from './executor.js';
 import type { ThreadPool } from './thread-pool.js';
@@ -45,13 +46,11 @@ export class ThreadChunk {
   crash: Error | undefined;
   /** Set for all chunks of a thread once its death was judged. */
   verdict: Leftover | 'nobody' | undefined;
-  isOver = false;
   readonly #port: MessagePort;
   readonly #limits: ChunkLimits;
+  readonly #watch: AttemptWatch;
   readonly #neighbours: () => Iterable<ThreadChunk>;
   readonly #onMessage: (message: ThreadMessage, from: ThreadChunk) => void;
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #reported = 0;
   #kill: Kill | undefined;
 
   constructor(
@@ -70,28 +69,34 @@ export class ThreadChunk {
     this.#onMessage = onMessage;
     this.#neighbours = neighbours;
     port1.on('message', (message: ThreadMessage) => this.#receive(message));
-    if (limits.timeoutMs !== undefined) this.#watch(limits.timeoutMs, limits.timeoutMs);
+    this.#watch = new AttemptWatch(this.cell, limits.timeoutMs, {
+      isHeldUp: () => this.#isHeldUp(),
+      onTimeout: (begun) => this.#timeOut(begun),
+    });
+  }
+
+  get isOver(): boolean {
+    return this.#watch.isOver;
+  }
+
+  get isRunning(): boolean {
+    return this.#watch.isRunning;
   }
 
   get reported(): number {
-    return this.#reported;
+    return this.#watch.reported;
   }
 
   /** What blame.ts needs to know. */
   get state(): ChunkState {
     const { begun, phase } = this.cell;
-    return { begun, phase, reported: this.#reported, isolated: this.chunk.isolated };
-  }
-
-  get isRunning(): boolean {
-    return !this.isOver && this.cell.begun > this.#reported && this.cell.phase !== PHASES.between;
+    return { begun, phase, reported: this.reported, isolated: this.chunk.isolated };
   }
 
   /** The leftover of the running task if heddle itself ended the thread because of it. */
   get killed(): Leftover | undefined {
     const kill = this.#kill;
-    if (kill === undefined || kill.begun !== this.cell.begun || kill.begun <= this.#reported)
-      return undefined;
+    if (kill === undefined || kill.begun !== this.cell.begun || kill.begun <= this.reported) return undefined;
     const position = kill.begun - 1;
     if (kill.kind === 'aborted') return { position, kind: 'aborted' };
     return {
@@ -115,9 +120,9 @@ export class ThreadChunk {
   }
 
   end(): void {
+    if (this.isOver) return;
     this.drain();
-    this.isOver = true;
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#watch.close();
     this.#port.close();
   }
 
@@ -130,29 +135,18 @@ export class ThreadChunk {
 
   #receive(message: ThreadMessage): void {
     if (this.isOver) return;
-    if (message.type === 'settled') this.#reported = message.from + (message as SettledMessage).values.length;
+    if (message.type === 'settled') this.#watch.reported = message.from + message.values.length;
     if (message.type === 'crash') this.crash = reviveError(message.error);
     this.#onMessage(message, this);
   }
 
-  /** Looks after `ms` whether the running attempt has outlived its timeout. */
-  #watch(ms: number, timeoutMs: number): void {
-    this.#after(ms, () => {
-      const { begun, since } = this.cell;
-      if (!this.isRunning) return this.#watch(timeoutMs, timeoutMs);
-      const leftMs = since + timeoutMs - now();
-      if (leftMs > 0 || begun !== this.cell.begun)
-        return this.#watch(Math.max(1, Math.ceil(leftMs)), timeoutMs);
-      if (this.#isHeldUp()) return this.#watch(BLOCKED_MS, timeoutMs);
-      const error = new HeddleError(
-        'HEDDLE_TIMEOUT',
-        `The attempt took longer than its timeout of ${timeoutMs} ms and its thread was ended; raise the timeout, or let the task watch ctx.signal`,
-      );
-      this.cell.timeOut(begun);
-      this.#tell(error);
-      this.#endRunning({ begun, kind: 'failed', error });
-      return this.#watch(timeoutMs, timeoutMs);
-    });
+  #timeOut(begun: number): void {
+    const { timeoutMs } = this.#limits;
+    const message = `The attempt took longer than its timeout of ${timeoutMs} ms and its thread was ended; raise the timeout, or let the task watch ctx.signal`;
+    const error = new HeddleError('HEDDLE_TIMEOUT', message);
+    this.cell.timeOut(begun);
+    this.#tell(error);
+    this.#endRunning({ begun, kind: 'failed', error });
   }
 
   /** True while another task blocks the thread: what this one waits for may have come, and it cannot know. */
@@ -170,26 +164,16 @@ export class ThreadChunk {
   }
 
   #endRunning(kill: Kill): void {
-    const spares = kill.kind === 'aborted' && this.#hasListeningNeighbour();
-    this.#after(this.cell.listens || spares ? this.#limits.graceMs : 0, () => {
-      if (this.cell.begun !== kill.begun || !this.isRunning) return;
+    // An abort means all tasks of a thread: while one of them can hear it, the thread gets its grace time.
+    const canHear = this.cell.listens || (kill.kind === 'aborted' && this.#hasListeningNeighbour());
+    this.#watch.whenStillRunning(kill.begun, canHear ? this.#limits.graceMs : 0, () => {
       this.#kill = kill;
       this.pool.terminate(this.cell.threadId);
     });
   }
 
-  /** An abort means all tasks of a thread: while one of them can hear it, the thread gets its grace time. */
   #hasListeningNeighbour(): boolean {
-    for (const other of this.#neighbours())
-      if (other !== this && other.isRunning && other.cell.listens) return true;
+    for (const other of this.#neighbours()) if (other.isRunning && other.cell.listens) return true;
     return false;
-  }
-
-  #after(ms: number, callback: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      if (!this.isOver) callback();
-    }, ms);
-    this.#timers.add(timer);
   }
 }

@@ -6,15 +6,23 @@
  * thread, which is destroyed afterwards.
  */
 
-import type { MessagePort, Transferable } from 'node:worker_threads';
+import type { Transferable } from 'node:worker_threads';
 import { HeddleError, isHeddleError } from '../../protocol/errors.js';
-import type { ChunkRequest, ServiceDesk, ThreadMessage } from '../../protocol/messages.js';
-import { describe, reviveError, serializeError } from '../../protocol/serialized-error.js';
+import type { ChunkRequest, ThreadMessage } from '../../protocol/messages.js';
+import { describe, reviveError } from '../../protocol/serialized-error.js';
 import type { Services } from '../../protocol/task.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
 import type { ResolvedRuntimeOptions } from '../resolve-options.js';
 import { blame, type Death } from './blame.js';
-import type { Chunk, ChunkListener, Execution, Executor, Leftover } from './executor.js';
+import {
+  type Chunk,
+  type ChunkListener,
+  type Execution,
+  type Executor,
+  type Leftover,
+  leftoversFrom,
+} from './executor.js';
+import { ServiceOffer } from './services.js';
 import { type ChunkLimits, ThreadChunk } from './thread-chunk.js';
 import { ThreadPool } from './thread-pool.js';
 
@@ -37,12 +45,13 @@ export interface ThreadsRun extends ChunkLimits {
 export class ThreadsExecutor implements Executor {
   readonly #shared: SharedThreads;
   readonly #run: ThreadsRun;
-  readonly #servicePorts = new Set<MessagePort>();
+  readonly #services: ServiceOffer;
   readonly #unsubscribe: () => void;
 
   constructor(shared: SharedThreads, run: ThreadsRun) {
     this.#shared = shared;
     this.#run = run;
+    this.#services = new ServiceOffer(run.services);
     this.#unsubscribe = shared.pool.onStray((workerId, error) => {
       run.listener.onWorkerExit(workerId, strayError(error));
     });
@@ -97,14 +106,14 @@ export class ThreadsExecutor implements Executor {
       abort: (reason) => {
         sent.abort(reason);
         // A chunk that never began may be stuck behind another run's task; its thread will see that it is stopped.
-        if (sent.cell.begun === 0) abandon(rest(sent, 0));
+        if (sent.cell.begun === 0) abandon(leftoversFrom(sent.chunk, 0));
       },
     };
   }
 
   async close(): Promise<void> {
     this.#unsubscribe();
-    for (const port of this.#servicePorts) port.close();
+    this.#services.close();
   }
 
   async #send(sent: ThreadChunk, exclusive: boolean): Promise<readonly Leftover[]> {
@@ -128,7 +137,7 @@ export class ThreadsExecutor implements Executor {
       const answer = await sent.pool.run(request, transferList);
       sent.end();
       if (!answer.ok) throw reviveError(answer.error);
-      return rest(sent, sent.reported);
+      return leftoversFrom(sent.chunk, sent.reported);
     } catch (error) {
       if (isHeddleError(error)) throw error;
       if (!sent.isOver && sent.cell.threadId === 0 && isDataCloneError(error))
@@ -143,7 +152,7 @@ export class ThreadsExecutor implements Executor {
 
   #notCloneable(sent: ThreadChunk, cause: unknown): readonly Leftover[] {
     sent.remotePort.close();
-    if (sent.chunk.inputs.length > 1) return rest(sent, 0);
+    if (sent.chunk.inputs.length > 1) return leftoversFrom(sent.chunk, 0);
     const input = sent.chunk.inputs[0];
     const error = new HeddleError(
       'HEDDLE_NOT_CLONEABLE',
@@ -155,7 +164,7 @@ export class ThreadsExecutor implements Executor {
 
   #died(sent: ThreadChunk, error: unknown): readonly Leftover[] {
     if (sent.verdict === undefined) this.#judge(sent, error);
-    const leftovers = rest(sent, sent.reported);
+    const leftovers = leftoversFrom(sent.chunk, sent.reported);
     const { verdict } = sent;
     if (verdict !== undefined && verdict !== 'nobody') leftovers[verdict.position - sent.reported] = verdict;
     return leftovers;
@@ -208,7 +217,7 @@ export class ThreadsExecutor implements Executor {
       case 'log':
         return listener.onLog(chunk, message.position, message.level, message.message, message.fields);
       case 'services':
-        void this.#offerServices(message.port);
+        void this.#services.serve(message.port);
         return undefined;
       case 'crash':
         return undefined;
@@ -216,30 +225,6 @@ export class ThreadsExecutor implements Executor {
         return message satisfies never;
     }
   }
-
-  async #offerServices(port: MessagePort): Promise<void> {
-    const { services } = this.#run;
-    this.#servicePorts.add(port);
-    port.once('close', () => this.#servicePorts.delete(port));
-    const desk: ServiceDesk = {
-      call: async (name, args) => {
-        try {
-          const service = Object.hasOwn(services, name) ? services[name] : undefined;
-          if (service === undefined) throw noService(name, services);
-          return { ok: true, value: await (service as (...args: unknown[]) => unknown)(...args) };
-        } catch (error) {
-          return { ok: false, error: serializeError(error) };
-        }
-      },
-    };
-    const { expose } = await import('comlink');
-    expose(desk, port as never);
-  }
-}
-
-function rest(sent: ThreadChunk, from: number): Leftover[] {
-  const count = sent.chunk.inputs.length;
-  return Array.from({ length: count - from }, (_, i) => ({ position: from + i, kind: 'again' }) as const);
 }
 
 function unwrapInputs(inputs: readonly unknown[], transferList: Transferable[]): readonly unknown[] {
@@ -281,13 +266,6 @@ function strayError(cause: Error): HeddleError {
 
 function loadError(module: string, what: string, cause?: unknown): HeddleError {
   return new HeddleError('HEDDLE_TASK_MODULE_LOAD', `Task module ${module} ${what}`, { cause });
-}
-
-function noService(name: string, services: Services): HeddleError {
-  const known = Object.keys(services);
-  const offered =
-    known.length === 0 ? 'the run offers none (run option services)' : `the run offers ${known.join(', ')}`;
-  return new HeddleError('HEDDLE_SERVICE_UNAVAILABLE', `There is no service "${name}"; ${offered}`);
 }
 
 function isDataCloneError(error: unknown): boolean {

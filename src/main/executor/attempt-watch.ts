@@ -1,0 +1,76 @@
+/**
+ * Watches the attempts of one chunk from the coordinator's side: is one running, has it outlived its timeout, and is it
+ * still the same one when its grace time is over. Shared by the executors; what ends an attempt is theirs.
+ */
+
+import { type ControlCell, now, PHASES } from '../../protocol/control-cell.js';
+
+/** What the owner of a watch decides. */
+export interface WatchOwner {
+  /** True while the running attempt cannot go on for no fault of its own. */
+  isHeldUp(): boolean;
+  /** The running attempt, the `begun`-th, outlived the timeout. */
+  onTimeout(begun: number): void;
+}
+
+/** While held up, an attempt is looked at again after this time. */
+const HELD_UP_MS = 20;
+
+/** The watch over one chunk. */
+export class AttemptWatch {
+  /** Tasks of the chunk whose reports arrived. */
+  reported = 0;
+  isOver = false;
+  readonly #cell: ControlCell;
+  readonly #owner: WatchOwner;
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(cell: ControlCell, timeoutMs: number | undefined, owner: WatchOwner) {
+    this.#cell = cell;
+    this.#owner = owner;
+    if (timeoutMs !== undefined) this.#watch(timeoutMs, timeoutMs);
+  }
+
+  /** True while a task function is in execution. */
+  get isRunning(): boolean {
+    return !this.isOver && this.#cell.begun > this.reported && this.#cell.phase !== PHASES.between;
+  }
+
+  /** Calls back after a time, unless the `begun`-th attempt has ended by then. */
+  whenStillRunning(begun: number, ms: number, callback: () => void): void {
+    this.#after(ms, () => {
+      if (this.isRunning && this.#cell.begun === begun) callback();
+    });
+  }
+
+  close(): void {
+    this.isOver = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  #watch(ms: number, timeoutMs: number): void {
+    this.#after(ms, () => this.#watch(this.#look(timeoutMs), timeoutMs));
+  }
+
+  /** Looks at the running attempt; answers when to look again. */
+  #look(timeoutMs: number): number {
+    const { begun, since } = this.#cell;
+    if (!this.isRunning) return timeoutMs;
+    const leftMs = since + timeoutMs - now();
+    if (leftMs > 0) return Math.ceil(leftMs);
+    // Begun and since are two reads: another task may have begun between them.
+    if (begun !== this.#cell.begun) return timeoutMs;
+    if (this.#owner.isHeldUp()) return HELD_UP_MS;
+    this.#owner.onTimeout(begun);
+    return timeoutMs;
+  }
+
+  #after(ms: number, callback: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.isOver) callback();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}
