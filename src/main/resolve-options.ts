@@ -54,7 +54,7 @@ export interface ResolvedRunOptions {
 }
 
 /** Defaults that are plain values. */
-export const DEFAULTS = {
+const DEFAULTS = {
   graceMs: 10_000,
   loadTimeoutMs: 60_000,
   retry: { attempts: 1, backoffMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 'full' },

@@ -65,6 +65,7 @@ export class Schedule {
   #reason: Error | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
   #isIdle = false;
+  #isPumping = false;
 
   constructor(host: ScheduleHost) {
     this.#host = host;
@@ -89,17 +90,21 @@ export class Schedule {
     this.#backoffs.set(timer, chunk);
   }
 
-  /** Fills the free slots. */
+  /** Fills the free slots. A call from within (an input or an outcome can run code of the caller) leaves it to the loop. */
   pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
     try {
       while (!this.isStopping && this.#inFlight.size < this.#slots) {
         const chunk = this.#nextChunk();
         if (chunk === undefined) break;
-        this.#start(chunk);
+        if (this.isStopping) this.#giveUpAll(chunk);
+        else this.#start(chunk);
       }
     } catch (error) {
       this.#host.onFatal(error);
     }
+    this.#isPumping = false;
     this.checkIdle();
   }
 
@@ -131,7 +136,14 @@ export class Schedule {
       this.#backoffs.size > 0 ||
       this.#again.length > 0 ||
       this.#suspects.length > 0;
-    if (this.#isIdle || isWaiting || settler.isRecording || !(source.isDone || this.isStopping)) return;
+    if (
+      this.#isIdle ||
+      this.#isPumping ||
+      isWaiting ||
+      settler.isRecording ||
+      !(source.isDone || this.isStopping)
+    )
+      return;
     this.#isIdle = true;
     clearTimeout(this.#drainTimer);
     this.#host.onIdle();
@@ -258,6 +270,10 @@ export class Schedule {
     const attempts = chunk.attempt - 1;
     const status = attempts > 0 || chunk.isolated ? 'aborted' : 'skipped';
     this.#host.settler.finish(chunk, 0, status, reason, { ...NEVER_BEGAN, attempts });
+  }
+
+  #giveUpAll(chunk: Chunk): void {
+    for (const position of chunk.inputs.keys()) this.#giveUp(single(chunk, position, chunk));
   }
 
   #stopReason(): Error {

@@ -144,7 +144,10 @@ export class Source {
   async #pull(): Promise<void> {
     const iterator = this.#asyncIterator;
     if (this.#isPulling || this.#isExhausted || this.#error !== undefined || iterator === undefined) return;
+    if (this.#buffer.length >= this.#wanted) return;
     this.#isPulling = true;
+    // Never calls back from within `take`: whoever takes is in the middle of its own work.
+    await Promise.resolve();
     let turn: NodeJS.Immediate | undefined;
     try {
       while (this.#buffer.length < this.#wanted) {

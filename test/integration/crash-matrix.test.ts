@@ -165,6 +165,20 @@ it('says so when an input cannot be sent to a thread, and runs the others', asyn
   expect(outcomes[1]).toMatchObject({ error: { code: 'HEDDLE_NOT_CLONEABLE' } });
 });
 
+it('says so when threads cannot be started, every time it is asked', async () => {
+  await using broken = createRuntime({
+    threads: 2,
+    env: { NODE_OPTIONS: '--require ./there-is-no-such-preload.cjs' },
+  });
+
+  for (const _ of [1, 2]) {
+    await expect(broken.run(fixture('echo.js'), [1]).values()).rejects.toMatchObject({
+      code: 'HEDDLE_WORKER_START',
+      message: expect.stringMatching(/no-such-preload/),
+    });
+  }
+});
+
 it('does not start threads over and over when they cannot live', async () => {
   await using starved = createRuntime({ threads: 2, memoryLimitMb: 16 });
   const inputs = [{ do: 'memory' }, { do: 'ok', id: 1 }];

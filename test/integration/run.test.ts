@@ -128,6 +128,19 @@ describe('inputs', () => {
     expect(seen).toEqual([0, 1]);
   });
 
+  it('a source may abort the run that reads it', async () => {
+    function* source() {
+      for (let i = 0; ; i++) {
+        if (i === 5) run.abort(new Error('from the source'));
+        yield i;
+      }
+    }
+    const run = runtime.run(echo, source());
+
+    await expect(run.values()).rejects.toThrow('from the source');
+    expect(await run.report()).toMatchObject({ status: 'aborted', failed: 0 });
+  });
+
   it('refuses what is not iterable, at once', () => {
     expect(() => runtime.run(echo, 42 as never)).toThrowError(
       expect.objectContaining({ code: 'HEDDLE_INVALID_OPTION' }),

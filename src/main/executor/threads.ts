@@ -41,6 +41,9 @@ export interface ThreadsRun extends ChunkLimits {
   readonly listener: ChunkListener;
 }
 
+/** The code that Node gives to a thread's death by its heap limit. */
+const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
+
 /** Executes the chunks of one run on the shared threads. */
 export class ThreadsExecutor implements Executor {
   readonly #shared: SharedThreads;
@@ -83,7 +86,14 @@ export class ThreadsExecutor implements Executor {
       if (!answer.ok) throw reviveError(answer.error);
     } catch (cause) {
       if (isHeddleError(cause)) throw cause;
-      throw loadError(module, `ended its thread while it was loaded: ${messageOf(cause)}`, cause);
+      // Threads that never came up fail with the error of their start; one that the module ended, with its exit.
+      if (endsThread(cause))
+        throw loadError(module, `ended its thread while it was loaded: ${messageOf(cause)}`, cause);
+      throw new HeddleError(
+        'HEDDLE_WORKER_START',
+        `Worker threads could not be started: ${messageOf(cause)}`,
+        { cause },
+      );
     } finally {
       clearTimeout(timer);
     }
@@ -233,7 +243,7 @@ function unwrapInputs(inputs: readonly unknown[], transferList: Transferable[]):
 }
 
 function deathOf(error: unknown, crash: Error | undefined): Death {
-  if ((error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'out-of-memory';
+  if ((error as { code?: unknown } | null)?.code === OUT_OF_MEMORY) return 'out-of-memory';
   return crash === undefined ? 'exit' : 'uncaught';
 }
 
@@ -262,6 +272,13 @@ function exitError(death: Death, error: unknown, crash: Error | undefined): Hedd
 function strayError(cause: Error): HeddleError {
   const message = `A worker thread ended between tasks and was replaced: ${cause.name}: ${cause.message} was thrown by something that an earlier task left behind`;
   return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause });
+}
+
+function endsThread(error: unknown): boolean {
+  return (
+    (error as { code?: unknown } | null)?.code === OUT_OF_MEMORY ||
+    /^worker exited with code/.test(messageOf(error))
+  );
 }
 
 function loadError(module: string, what: string, cause?: unknown): HeddleError {
