@@ -10,6 +10,7 @@
  */
 
 import type { Outcome } from '../protocol/outcome.js';
+import type { OutcomeBlock } from './outcome-block.js';
 
 type Waiter = {
   readonly resolve: (result: IteratorResult<Outcome, undefined>) => void;
@@ -25,14 +26,14 @@ export class Output {
   delivered = 0;
   readonly #isOrdered: boolean;
   readonly #onSpace: () => void;
-  readonly #waiting = new Map<number, readonly Outcome[]>();
+  readonly #waiting = new Map<number, OutcomeBlock>();
   readonly #waiters: Waiter[] = [];
-  #ready: (readonly Outcome[])[] = [];
+  #ready: OutcomeBlock[] = [];
   /** Place of the next outcome in the first ready block. */
   #cursor = 0;
   #next = 0;
   #untold = 0;
-  #sink: ((outcome: Outcome) => void) | undefined;
+  #sink: ((block: OutcomeBlock) => void) | undefined;
   #end: { readonly error: unknown } | undefined;
 
   /**
@@ -45,15 +46,15 @@ export class Output {
   }
 
   /** Adds the outcomes of consecutive tasks. */
-  push(ordinal: number, outcomes: readonly Outcome[]): void {
+  push(block: OutcomeBlock): void {
     if (!this.#isOrdered) {
-      this.#ready.push(outcomes);
-    } else if (ordinal === this.#next) {
-      this.#ready.push(outcomes);
-      this.#next += outcomes.length;
+      this.#ready.push(block);
+    } else if (block.ordinal === this.#next) {
+      this.#ready.push(block);
+      this.#next += block.length;
       this.#releaseWaiting();
     } else {
-      this.#waiting.set(ordinal, outcomes);
+      this.#waiting.set(block.ordinal, block);
     }
     this.#serve();
   }
@@ -75,8 +76,9 @@ export class Output {
     return error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(error);
   }
 
-  /** From now on every outcome goes straight to a function, without a promise for each. */
-  drainInto(sink: (outcome: Outcome) => void): void {
+  /** From now on everything goes straight to a function, block by block. Not to be mixed with `take`. */
+  drainInto(sink: (block: OutcomeBlock) => void): void {
+    this.#dropTaken();
     this.#sink = sink;
     this.#serve();
   }
@@ -110,21 +112,28 @@ export class Output {
     }
   }
 
-  #drain(sink: (outcome: Outcome) => void): void {
+  #drain(sink: (block: OutcomeBlock) => void): void {
     const blocks = this.#ready;
     this.#ready = [];
     for (const block of blocks) {
-      for (let i = this.#cursor; i < block.length; i++) sink(block[i] as Outcome);
-      this.delivered += block.length - this.#cursor;
-      this.#cursor = 0;
+      sink(block);
+      this.delivered += block.length;
     }
     if (blocks.length > 0) this.#onSpace();
+  }
+
+  /** A consumer that took outcomes one by one and then left may have left within a block. */
+  #dropTaken(): void {
+    if (this.#cursor === 0) return;
+    const block = this.#ready.shift();
+    this.delivered += (block?.length ?? 0) - this.#cursor;
+    this.#cursor = 0;
   }
 
   #shift(): Outcome | undefined {
     const block = this.#ready[0];
     if (block === undefined) return undefined;
-    const outcome = block[this.#cursor++];
+    const outcome = block.at(this.#cursor++);
     if (this.#cursor === block.length) {
       this.#ready.shift();
       this.#cursor = 0;

@@ -1,11 +1,11 @@
 /**
  * What a run has done so far: counts, times, rates. One place owns every counter.
  *
- * Durations are kept in Node's HDR histograms (3 significant digits), so that a batch of any length costs the same
- * memory.
+ * Durations are kept in histograms, so that a batch of any length costs the same memory.
  */
 
-import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
+import { Histogram } from './histogram.js';
 
 /** A snapshot of a run. */
 export interface Progress {
@@ -35,8 +35,8 @@ const RATE_WINDOW_MS = 1000;
 
 /** Counts what happens in one run. */
 export class Counters {
-  readonly durations: RecordableHistogram = createHistogram();
-  readonly queueWaits: RecordableHistogram = createHistogram();
+  readonly durations: Histogram = new Histogram();
+  readonly queueWaits: Histogram = new Histogram();
   /** Busy time and attempts of each worker. */
   readonly workers = new Map<number, { busyMs: number; attempts: number }>();
   read = 0;
@@ -66,20 +66,20 @@ export class Counters {
     return performance.now() - this.#startedAt;
   }
 
-  /** Records the times of consecutive attempts of one worker. */
+  /** Records the times of consecutive attempts of one worker, and how long each waited since `readyAt` on the same clock. */
   recordAttempts(times: Float64Array, readyAt: number, workerId: number): void {
     const count = times.length - 1;
     for (let i = 0; i < count; i++) {
       const beganAt = times[i] as number;
-      this.durations.record(nanoseconds((times[i + 1] as number) - beganAt));
-      this.queueWaits.record(nanoseconds(beganAt - readyAt));
+      this.durations.record((times[i + 1] as number) - beganAt);
+      this.queueWaits.record(beganAt - readyAt);
     }
     this.#busy((times[count] as number) - (times[0] as number), count, workerId);
   }
 
   /** Records an attempt that was cut off. */
   recordCutOff(durationMs: number, workerId: number): void {
-    this.durations.record(nanoseconds(durationMs));
+    this.durations.record(durationMs);
     this.#busy(durationMs, 1, workerId);
   }
 
@@ -128,8 +128,4 @@ export class Counters {
     }
     return this.#rate;
   }
-}
-
-function nanoseconds(ms: number): number {
-  return Math.max(1, Math.round(ms * 1e6));
 }

@@ -9,6 +9,7 @@
 import { type Clamp, notesOf } from './advice.js';
 import type { ThreadLoad } from './executor/thread-pool.js';
 import type { FailureGroup } from './failure-groups.js';
+import type { Histogram } from './histogram.js';
 import type { Counters } from './progress.js';
 
 /** How a run ended: all succeeded, some failed, or it was stopped before the end. */
@@ -128,10 +129,9 @@ export function buildReport(input: ReportInput): Report {
   return { ...figures, notes: notesOf(figures, input.isInline) };
 }
 
-function percentiles(histogram: Counters['durations']): Percentiles {
-  if (histogram.count === 0) return { p50: 0, p95: 0, p99: 0, max: 0 };
-  const at = (percentile: number) => histogram.percentile(percentile) / 1e6;
-  return { p50: at(50), p95: at(95), p99: at(99), max: histogram.max / 1e6 };
+function percentiles(histogram: Histogram): Percentiles {
+  const at = (share: number) => histogram.percentile(share);
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: histogram.max };
 }
 
 /** The share of time between two looks in which each event loop was active. */

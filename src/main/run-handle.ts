@@ -12,6 +12,8 @@ import type { Progress } from './progress.js';
 import type { Report } from './report.js';
 import type { RunCore } from './run.js';
 
+type Unsuccessful = Exclude<Outcome, { status: 'succeeded' }>;
+
 /** Failures that the message of `values()` names. */
 const NAMED_FAILURES = 3;
 
@@ -50,7 +52,9 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   async outcomes(): Promise<Outcome<Value>[]> {
     this.#claim('outcomes()');
     const all: Outcome<Value>[] = [];
-    this.#core.output.drainInto((outcome) => all.push(outcome as Outcome<Value>));
+    this.#core.output.drainInto((block) => {
+      for (let i = 0; i < block.length; i++) all.push(block.at(i) as Outcome<Value>);
+    });
     await this.#rejection();
     return all;
   }
@@ -63,10 +67,10 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   async values(): Promise<Value[]> {
     this.#claim('values()');
     const values: Value[] = [];
-    const failures: Exclude<Outcome, { status: 'succeeded' }>[] = [];
-    this.#core.output.drainInto((outcome) => {
-      if (outcome.status === 'succeeded') values[outcome.index] = outcome.value as Value;
-      else failures.push(outcome);
+    const failures: Unsuccessful[] = [];
+    this.#core.output.drainInto((block) => {
+      if (block.status !== 'succeeded') failures.push(block.at(0) as Unsuccessful);
+      else for (let i = 0; i < block.length; i++) values[block.indexAt(i)] = block.valueAt(i) as Value;
     });
     await this.#rejection();
     failures.sort((a, b) => a.index - b.index);
@@ -133,10 +137,7 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   }
 }
 
-function tasksFailed(
-  failures: readonly Exclude<Outcome, { status: 'succeeded' }>[],
-  total: number,
-): TasksFailedError {
+function tasksFailed(failures: readonly Unsuccessful[], total: number): TasksFailedError {
   const named = failures
     .slice(0, NAMED_FAILURES)
     .map(({ index, status, error }) => `input ${index} ${status}: ${error.name}: ${error.message}`);

@@ -16,7 +16,7 @@ import { type ResolvedRuntimeOptions, resolveRunOptions, resolveRuntimeOptions }
 import { RunCore } from './run.js';
 import { Run } from './run-handle.js';
 import type { Inputs } from './source.js';
-import { isTaskReference, type TaskReference } from './task-reference.js';
+import { type AnyTask, isTaskReference, type TaskReference } from './task-reference.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: stands for the types of any task function, which are inferred from it
 type Any = any;
@@ -33,8 +33,6 @@ export type ServicesOf<T> = T extends (input: Any, ctx: TaskContext<infer S exte
 /** Options of a run of the given task; `services` is demanded if the task function names the services it calls. */
 export type RunOptionsFor<T> = RunOptions<InputOf<T>, ValueOf<T>, ServicesOf<T>> &
   (string extends keyof ServicesOf<T> ? unknown : { readonly services: ServicesOf<T> });
-
-type AnyTask = TaskFunction<Any, Any, Any>;
 
 type OptionsArgument<T> = string extends keyof ServicesOf<T>
   ? [options?: RunOptionsFor<T>]

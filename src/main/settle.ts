@@ -2,11 +2,11 @@
  * Settling: from the end of an attempt to the task's outcome, or to its next attempt.
  *
  * `#publish` is the one place that every outcome passes: it is recorded first, and shown (counters, callbacks, output) only
- * when the recorder says that it is kept. Blocks of consecutive tasks go through together.
+ * when the recorder says that it is kept. Consecutive tasks that succeeded go through together, as one block.
  */
 
 import type { SettledMessage } from '../protocol/messages.js';
-import { type AttemptTimes, type Outcome, succeeded, unsuccessful } from '../protocol/outcome.js';
+import { type AttemptTimes, type Failed, unsuccessful } from '../protocol/outcome.js';
 import { reviveError } from '../protocol/serialized-error.js';
 import { taskKey } from '../protocol/task-key.js';
 import { isTransfer } from '../protocol/transfer.js';
@@ -14,6 +14,7 @@ import type { Recorder } from '../session/recorder.js';
 import { backoffMs } from './backoff.js';
 import type { EventHub } from './events.js';
 import type { Chunk } from './executor/executor.js';
+import { identityOf, type OutcomeBlock, SucceededBlock, UnsuccessfulBlock } from './outcome-block.js';
 import type { Output } from './output.js';
 import type { Counters } from './progress.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
@@ -54,32 +55,34 @@ export class Settler {
 
   /** Consecutive attempts ended by themselves. */
   settle(chunk: Chunk, message: SettledMessage, workerId: number): void {
-    const { values, times, failures, from } = message;
-    this.#host.counters.recordAttempts(times, chunk.readyAt, workerId);
+    const { values, times, origin, failures, from } = message;
+    this.#host.counters.recordAttempts(times, chunk.readyAt - origin, workerId);
     this.#host.counters.running -= values.length;
-    let block: Outcome[] = [];
+    const succeed = (start: number, end: number) => {
+      if (start === end) return;
+      const columns = {
+        from: from + start,
+        length: end - start,
+        values,
+        times,
+        offset: start,
+        origin,
+        workerId,
+      };
+      this.#publish(new SucceededBlock(chunk, columns));
+    };
     let start = 0;
-    let failure = 0;
-    for (let i = 0; i < values.length; i++) {
-      if (failures?.[failure]?.position === from + i) {
-        this.#publish(chunk.ordinal + from + start, block);
-        const { error, aborted } = failures[failure++] as (typeof failures)[number];
-        const beganAt = times[i] as number;
-        const attempt = {
-          attempts: chunk.attempt,
-          startedAt: beganAt,
-          durationMs: (times[i + 1] as number) - beganAt,
-          workerId,
-        };
-        if (aborted) this.finish(chunk, from + i, 'aborted', reviveError(error), attempt);
-        else this.fail(chunk, from + i, reviveError(error), attempt);
-        block = [];
-        start = i + 1;
-      } else {
-        block.push(succeed(chunk, from + i, values[i], times[i] as number, times[i + 1] as number, workerId));
-      }
+    for (const { position, error, aborted } of failures ?? []) {
+      const i = position - from;
+      succeed(start, i);
+      const beganAt = times[i] as number;
+      const durationMs = (times[i + 1] as number) - beganAt;
+      const attempt = { attempts: chunk.attempt, startedAt: origin + beganAt, durationMs, workerId };
+      if (aborted) this.finish(chunk, position, 'aborted', reviveError(error), attempt);
+      else this.fail(chunk, position, reviveError(error), attempt);
+      start = i + 1;
     }
-    this.#publish(chunk.ordinal + from + start, block);
+    succeed(start, values.length);
   }
 
   /** One attempt failed: its next one is planned, or the task has failed. */
@@ -119,7 +122,7 @@ export class Settler {
     attempt: AttemptTimes,
   ): void {
     const outcome = unsuccessful(status, error, attempt, identityOf(chunk, position));
-    this.#publish(chunk.ordinal + position, [outcome]);
+    this.#publish(new UnsuccessfulBlock(chunk.ordinal + position, outcome));
     if (status === 'failed') this.#host.onFailure(outcome.index, error);
   }
 
@@ -135,15 +138,14 @@ export class Settler {
     }
   }
 
-  #publish(ordinal: number, outcomes: readonly Outcome[]): void {
-    if (outcomes.length === 0) return;
-    const isFinal = outcomes[0]?.status === 'succeeded' || outcomes[0]?.status === 'failed';
-    const recorded = isFinal ? this.#host.recorder.record(outcomes) : undefined;
-    if (recorded === undefined) return this.#show(ordinal, outcomes);
+  #publish(block: OutcomeBlock): void {
+    const isFinal = block.status === 'succeeded' || block.status === 'failed';
+    const recorded = isFinal ? this.#host.recorder.record(block) : undefined;
+    if (recorded === undefined) return this.#show(block);
     this.#recording++;
     recorded
       .then(
-        () => this.#show(ordinal, outcomes),
+        () => this.#show(block),
         (error: unknown) => this.#host.onFatal(error),
       )
       .finally(() => {
@@ -152,22 +154,21 @@ export class Settler {
       });
   }
 
-  #show(ordinal: number, outcomes: readonly Outcome[]): void {
+  #show(block: OutcomeBlock): void {
     const { counters, events, options, output } = this.#host;
-    const first = outcomes[0] as Outcome;
-    counters[first.status] += outcomes.length;
-    if (first.status === 'failed' && events.isRead) {
-      const { index, key, attempts, error } = first;
+    counters[block.status] += block.length;
+    if (block.status === 'failed' && events.isRead) {
+      const { index, key, attempts, error } = block.at(0) as Failed;
       events.emit({ type: 'task-failed', index, key, attempts, error });
     }
     if (options.onOutcome !== undefined) {
       try {
-        for (const outcome of outcomes) options.onOutcome(outcome);
+        for (let i = 0; i < block.length; i++) options.onOutcome(block.at(i));
       } catch (error) {
         this.#host.onFatal(error);
       }
     }
-    output.push(ordinal, outcomes);
+    output.push(block);
   }
 }
 
@@ -189,40 +190,8 @@ export function single(
   };
 }
 
-function succeed(
-  chunk: Chunk,
-  position: number,
-  value: unknown,
-  beganAt: number,
-  endedAt: number,
-  workerId: number,
-): Outcome {
-  const index = chunk.indexes?.[position] ?? chunk.ordinal + position;
-  const input = chunk.inputs[position];
-  const key = chunk.keys?.[position] ?? (isTransfer(input) ? transferredKey(index) : undefined);
-  return succeeded(index, value, chunk.attempt, beganAt, endedAt - beganAt, workerId, key, input);
-}
-
 /** Index and key of a task of a chunk, for an event. */
 export function named(chunk: Chunk, position: number): { index: number; key: string } {
   const { index, key, input } = identityOf(chunk, position);
   return { index, key: key ?? taskKey(input) };
-}
-
-function identityOf(
-  chunk: Chunk,
-  position: number,
-): { index: number; key: string | undefined; input: unknown } {
-  const index = chunk.indexes?.[position] ?? chunk.ordinal + position;
-  const input = chunk.inputs[position];
-  return {
-    index,
-    key: chunk.keys?.[position] ?? (isTransfer(input) ? transferredKey(index) : undefined),
-    input,
-  };
-}
-
-/** A moved input is gone and cannot be hashed; without a key function its place has to name it. */
-function transferredKey(index: number): string {
-  return `transferred-${index}`;
 }

@@ -4,6 +4,14 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { OptionError } from '../protocol/errors.js';
 import { describe } from '../protocol/serialized-error.js';
+import type { TaskFunction } from '../protocol/task.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: any task function; its own types are inferred from it
+export type AnyTask = TaskFunction<any, any, any>;
+
+/** A task function of which nothing is known. */
+// biome-ignore lint/suspicious/noExplicitAny: whoever does not name the type of the module may give it anything
+export type UntypedTask = (input: any) => unknown;
 
 declare const taskType: unique symbol;
 
@@ -25,7 +33,10 @@ export interface TaskReference<T = unknown> {
  * @throws {@link OptionError} HEDDLE_INVALID_OPTION
  * @example task<typeof hash>(new URL('./hash.task.js', import.meta.url))
  */
-export function task<T>(url: URL | string, options: { readonly inline?: boolean } = {}): TaskReference<T> {
+export function task<T extends AnyTask = UntypedTask>(
+  url: URL | string,
+  options: { readonly inline?: boolean } = {},
+): TaskReference<T> {
   const { inline = false } = options;
   if (url instanceof URL && url.protocol === 'file:')
     return { kind: 'heddle.task', module: url.href, inline };

@@ -1,9 +1,9 @@
 /**
  * Messages between the coordinator and a thread, in the order in which they occur.
  *
- * A request travels as a Piscina task: first `LoadRequest`, once per run, then any number of `ChunkRequest`s. Each chunk
- * carries its own MessagePort. Outcomes come back over that port as they are known, so those of a half-finished chunk
- * survive the death of its thread; Piscina's own answer only says that the chunk is over.
+ * A request travels as a Piscina task: first `LoadRequest`, once per run, then any number of `ChunkRequest`s. Each chunk has
+ * a MessagePort of its own, leased for as long as it is in flight. Outcomes come back over that port as they are known, so
+ * those of a half-finished chunk survive the death of its thread; Piscina's own answer only says that the chunk is over.
  *
  * Everything here is plain data that structured clone can copy.
  */
@@ -39,8 +39,10 @@ export interface ChunkRequest {
   readonly exclusive: boolean;
   /** Memory of a ControlCell. */
   readonly cell: SharedArrayBuffer;
-  /** For ThreadMessage up and AbortMessage down. Absent when the caller runs the chunk on its own thread. */
-  readonly port: MessagePort;
+  /** Names the port for ThreadMessage up and AbortMessage down. Filled in when the chunk's thread is known. */
+  channel: number;
+  /** The port itself, when this thread has not got it yet. */
+  port: MessagePort | undefined;
 }
 
 /** Thread → coordinator, the answer to a ChunkRequest: it is over. Unanswered when the thread dies. */
@@ -55,10 +57,12 @@ export interface SettledMessage {
   /** Position of the first of them. */
   readonly from: number;
   /**
-   * When each began, in ms since the epoch, and behind them when the last one ended. Tasks of a chunk run one after the
+   * When each began, in ms since `origin`, and behind them when the last one ended. Tasks of a chunk run one after the
    * other, so the end of one is the beginning of the next.
    */
   readonly times: Float64Array;
+  /** The thread's time origin, in ms since the epoch: apart, because their sum has no room for nanoseconds. */
+  readonly origin: number;
   /** Values by position - from; undefined at the positions that failed. */
   readonly values: readonly unknown[];
   readonly failures: readonly AttemptFailure[] | undefined;

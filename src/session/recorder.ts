@@ -7,13 +7,19 @@
 
 import type { Outcome } from '../protocol/outcome.js';
 
+/** Final outcomes of consecutive tasks, all with the same status. */
+export interface RecordableBlock {
+  readonly length: number;
+  at(i: number): Outcome;
+}
+
 /** Keeps outcomes. */
 export interface Recorder {
   /**
    * Records final outcomes. They may be shown once the answer is there: at once when it is undefined, else when the
    * promise fulfils. A rejection ends the run; the outcomes are then not shown.
    */
-  record(outcomes: readonly Outcome[]): Promise<void> | undefined;
+  record(block: RecordableBlock): Promise<void> | undefined;
   /** Everything recorded is on disk and nothing is held open when this fulfils. */
   close(): Promise<void>;
 }

@@ -28,7 +28,9 @@ import { servicesOf } from './services.js';
 
 if (isMainThread) throw internalError('workers/entry.js was loaded on the main thread');
 
-const openPorts = new Set<MessagePort>();
+const channels = new Map<number, ChannelEnd>();
+/** The channels of the chunks in execution. */
+const busy = new Set<ChannelEnd>();
 const lastExclusive = new Map<number, Promise<void>>();
 
 if ((workerData as ThreadSettings | undefined)?.taskOutput === 'stderr') {
@@ -38,11 +40,11 @@ if ((workerData as ThreadSettings | undefined)?.taskOutput === 'stderr') {
 process.on('exit', flushChunks);
 process.on('uncaughtException', (error) => {
   const serialized = serializeError(error);
-  if (openPorts.size === 0) {
+  if (busy.size === 0) {
     const message: StrayCrashMessage = { type: 'heddle:stray-crash', threadId, error: serialized };
     parentPort?.postMessage(message);
   }
-  for (const port of openPorts) send(port, { type: 'crash', error: serialized });
+  for (const { port } of busy) send(port, { type: 'crash', error: serialized });
   process.exit(1);
 });
 
@@ -61,21 +63,41 @@ async function load(request: LoadRequest): Promise<LoadAnswer> {
 }
 
 async function run(request: ChunkRequest): Promise<ChunkAnswer> {
-  const { port } = request;
+  const end = channelEnd(request);
   const cell = new ControlCell(request.cell);
   cell.threadId = threadId;
   const release = request.exclusive ? await takeTurn(request.runId) : undefined;
-  openPorts.add(port);
+  busy.add(end);
   try {
-    await runChunk(await loadTask(request.module), request, cell, portChannel(request.runId, port));
+    await runChunk(await loadTask(request.module), request, cell, chunkChannel(request.runId, end));
     return { ok: true };
   } catch (error) {
     return { ok: false, error: serializeError(error) };
   } finally {
-    openPorts.delete(port);
-    port.removeAllListeners();
+    busy.delete(end);
+    end.wake = undefined;
     release?.();
   }
+}
+
+/** This thread's end of a channel that is leased to one chunk after the other. */
+interface ChannelEnd {
+  readonly port: MessagePort;
+  isListening: boolean;
+  /** Why the run of the current chunk is aborted. */
+  reason: Error | undefined;
+  wake: (() => void) | undefined;
+}
+
+function channelEnd({ channel, port }: ChunkRequest): ChannelEnd {
+  let end = channels.get(channel);
+  if (end === undefined) {
+    if (port === undefined) throw internalError(`channel ${channel} is not known in thread ${threadId}`);
+    end = { port, isListening: false, reason: undefined, wake: undefined };
+    channels.set(channel, end);
+  }
+  end.reason = undefined;
+  return end;
 }
 
 /** Waits for the exclusive chunks of this run that came before; the answer lets the next one begin. */
@@ -93,8 +115,8 @@ async function takeTurn(runId: number): Promise<() => void> {
   };
 }
 
-function portChannel(runId: number, port: MessagePort): ChunkChannel {
-  let reason: Error | undefined;
+function chunkChannel(runId: number, end: ChannelEnd): ChunkChannel {
+  const { port } = end;
   return {
     settled: (message, transferList) => port.postMessage(message, transferList as never[]),
     progress: (position, fraction, note) => send(port, { type: 'progress', position, fraction, note }),
@@ -109,11 +131,15 @@ function portChannel(runId: number, port: MessagePort): ChunkChannel {
       servicesOf(runId, (servicePort) =>
         port.postMessage({ type: 'services', port: servicePort }, [servicePort]),
       ),
-    abortReason: () => reason ?? new HeddleError('HEDDLE_ABORTED', 'The run was aborted'),
+    abortReason: () => end.reason ?? new HeddleError('HEDDLE_ABORTED', 'The run was aborted'),
     onAbort: (callback) => {
+      end.wake = callback;
+      if (end.isListening) return;
+      end.isListening = true;
+      // A message that comes late, for the chunk before, does no harm: the control cell says who must end.
       port.on('message', (message: AbortMessage) => {
-        reason = reviveError(message.reason);
-        callback();
+        end.reason = reviveError(message.reason);
+        end.wake?.();
       });
     },
   };

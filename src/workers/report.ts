@@ -5,6 +5,7 @@
  * task whose value cannot be sent fails, with the name of what cannot be sent.
  */
 
+import { ORIGIN } from '../protocol/control-cell.js';
 import { HeddleError } from '../protocol/errors.js';
 import type { AttemptFailure, SettledMessage } from '../protocol/messages.js';
 import { describe, serializeError } from '../protocol/serialized-error.js';
@@ -63,6 +64,7 @@ export class Report {
     const message: SettledMessage = {
       type: 'settled',
       from: this.#from,
+      origin: ORIGIN,
       times: this.#times.slice(0, count + 1),
       values: this.#values,
       failures: this.#failures,
@@ -86,15 +88,12 @@ export class Report {
       const failures = message.failures?.filter((failure) => failure.position === position);
       try {
         this.#send(
-          { type: 'settled', from: position, times, values: [value], failures },
+          { ...message, from: position, times, values: [value], failures },
           moved?.get(i) ?? NOTHING,
         );
       } catch (cause) {
         const failure = { position, error: serializeError(notCloneable(value, cause)), aborted: false };
-        this.#send(
-          { type: 'settled', from: position, times, values: [undefined], failures: [failure] },
-          NOTHING,
-        );
+        this.#send({ ...message, from: position, times, values: [undefined], failures: [failure] }, NOTHING);
       }
     }
   }

@@ -11,7 +11,8 @@
  * The same code runs on the caller's thread for the inline executor, with another channel.
  */
 
-import { type ControlCell, now, PHASES } from '../protocol/control-cell.js';
+import { performance } from 'node:perf_hooks';
+import { type ControlCell, ORIGIN, PHASES } from '../protocol/control-cell.js';
 import type { TaskFunction } from '../protocol/task.js';
 import type { ChunkChannel, ChunkWork } from '../protocol/thread-side.js';
 import { Report } from './report.js';
@@ -71,7 +72,7 @@ class ChunkRun {
     const { inputs } = this.#work;
     const cell = this.#cell;
     const report = this.#report;
-    let at = now();
+    let at = performance.now();
     let flushedAt = at;
     for (let position = 0; position < inputs.length && !cell.isStopped; position++) {
       if (at - flushedAt > FLUSH_MS) {
@@ -79,7 +80,7 @@ class ChunkRun {
         flushedAt = at;
       }
       report.begin(at);
-      cell.begin(position, at);
+      cell.begin(position, ORIGIN + at);
       const ctx = new AttemptContext(this.#host, position);
       try {
         let value = this.#call(inputs[position], ctx);
@@ -93,7 +94,7 @@ class ChunkRun {
           report.fail(position, timeoutError(this.#work.timeoutMs, error), false);
         else report.fail(position, error, cell.isAborted);
       }
-      at = now();
+      at = performance.now();
       report.end(at);
     }
     clearImmediate(this.#turn);
@@ -133,7 +134,7 @@ class ChunkRun {
       keyAt: (position) => keys?.[position],
       inputAt: (position) => inputs[position],
       progress: (position, fraction, note) => {
-        const at = now();
+        const at = performance.now();
         if (fraction < 1 && at - this.#progressAt < PROGRESS_MS) return;
         this.#progressAt = at;
         channel.progress(position, fraction, note);

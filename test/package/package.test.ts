@@ -12,13 +12,26 @@ const project = mkdtempSync(join(tmpdir(), 'heddle-package-'));
 let files: string[] = [];
 
 beforeAll(() => {
-  const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', project], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+  const [packed] = JSON.parse(
+    execFileSync('npm', ['pack', '--json', '--pack-destination', project], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }),
+  );
   files = packed.files.map(({ path }: { path: string }) => path);
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const modules = join(project, 'node_modules');
   mkdirSync(join(modules, 'heddle'), { recursive: true });
-  execFileSync('tar', ['-xzf', join(project, packed.filename), '--strip-components=1', '-C', join(modules, 'heddle')]);
-  for (const name of Object.keys(dependencies)) symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  execFileSync('tar', [
+    '-xzf',
+    join(project, packed.filename),
+    '--strip-components=1',
+    '-C',
+    join(modules, 'heddle'),
+  ]);
+  for (const name of Object.keys(dependencies))
+    symlinkSync(join(root, 'node_modules', name), join(modules, name));
   writeFileSync(join(project, 'double.js'), 'export default (n) => Number(n) * 2;\n');
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }\n');
   writeFileSync(join(project, 'use.js'), USE);
@@ -32,10 +45,13 @@ console.log(JSON.stringify(await runtime.run(task(new URL('./double.js', import.
 await runtime.close();
 `;
 
-const node = (...args: string[]) => execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const node = (...args: string[]) =>
+  execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 it('holds what runs and what explains, and nothing else', () => {
-  const outside = files.filter((path) => !/^(dist|docs)\/|^(package\.json|README\.md|CHANGELOG\.md)$/.test(path));
+  const outside = files.filter(
+    (path) => !/^(dist|docs)\/|^(package\.json|README\.md|CHANGELOG\.md)$/.test(path),
+  );
 
   expect(outside).toEqual([]);
   expect(files).toContain('dist/main/index.js');
@@ -46,7 +62,27 @@ it('holds what runs and what explains, and nothing else', () => {
 it('exports what the API promises, and nothing else', () => {
   const names = node('-e', "import('heddle').then((all) => console.log(Object.keys(all).join(' ')))");
 
-  expect(names.trim().split(' ').sort()).toMatchInlineSnapshot();
+  expect(names.trim().split(' ').sort()).toMatchInlineSnapshot(`
+    [
+      "ERROR_CODES",
+      "HeddleError",
+      "OptionError",
+      "Run",
+      "Runtime",
+      "TasksFailedError",
+      "chunkForParallel",
+      "clampText",
+      "createRuntime",
+      "executeInParallel",
+      "getOptimalConcurrency",
+      "isHeddleError",
+      "reviveError",
+      "serializeError",
+      "task",
+      "taskKey",
+      "transfer",
+    ]
+  `);
 });
 
 describe('in a project of its own', () => {
@@ -55,6 +91,8 @@ describe('in a project of its own', () => {
   });
 
   it('runs a batch from the command', () => {
-    expect(node('node_modules/heddle/dist/main/cli/bin.js', 'run', 'double.js', '4', '5', '--values', '--quiet')).toBe('8\n10\n');
+    expect(
+      node('node_modules/heddle/dist/main/cli/bin.js', 'run', 'double.js', '4', '5', '--values', '--quiet'),
+    ).toBe('8\n10\n');
   });
 });

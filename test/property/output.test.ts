@@ -2,8 +2,21 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import type { OutcomeBlock } from '../../src/main/outcome-block.js';
 import { Output } from '../../src/main/output.js';
 import type { Outcome } from '../../src/protocol/outcome.js';
+
+function blockOf(ordinal: number, length: number): OutcomeBlock {
+  const indexAt = (i: number) => ordinal + i;
+  return {
+    ordinal,
+    length,
+    status: 'succeeded',
+    at: (i) => ({ index: indexAt(i) }) as Outcome,
+    indexAt,
+    valueAt: indexAt,
+  };
+}
 
 const blocks = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 20 });
 
@@ -20,17 +33,13 @@ it('gives each outcome out once, in the order asked for', async () => {
       const arriving = sizes.map((size, i) => {
         const ordinal = next;
         next += size;
-        return {
-          ordinal,
-          rank: seed[i] as number,
-          outcomes: Array.from({ length: size }, (_, k) => ({ index: ordinal + k }) as Outcome),
-        };
+        return { rank: seed[i] as number, block: blockOf(ordinal, size) };
       });
       arriving.sort((a, b) => a.rank - b.rank);
       const output = new Output(order, () => {});
       const early = Array.from({ length: takeEarly }, () => output.take());
 
-      for (const { ordinal, outcomes } of arriving) output.push(ordinal, outcomes);
+      for (const { block } of arriving) output.push(block);
       output.end(undefined);
       const taken = await Promise.all([
         ...early,
@@ -38,9 +47,10 @@ it('gives each outcome out once, in the order asked for', async () => {
       ]);
 
       const indexes = taken.flatMap((result) => (result.done === true ? [] : [result.value.index]));
-      const expected = (
-        order === 'input' ? [...arriving].sort((a, b) => a.ordinal - b.ordinal) : arriving
-      ).flatMap(({ outcomes }) => outcomes.map(({ index }) => index));
+      const expected = arriving.flatMap(({ block }) =>
+        Array.from({ length: block.length }, (_, k) => block.indexAt(k)),
+      );
+      if (order === 'input') expected.sort((a, b) => a - b);
       expect(indexes).toEqual(expected);
       expect(output.delivered).toBe(next);
       expect(taken.at(-1)?.done).toBe(true);

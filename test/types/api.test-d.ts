@@ -39,10 +39,13 @@ test('services are demanded and checked', () => {
   runtime.run(task<typeof withServices>(module), [1], { services: {} });
   // @ts-expect-error the task calls services, so they must be given
   runtime.run(task<typeof withServices>(module), [1]);
+  const wrong = { lookup: async (name: number) => name === 1 };
   // @ts-expect-error lookup takes a string
-  runtime.run(task<typeof withServices>(module), [1], {
-    services: { lookup: async (name: number) => name === 1 },
-  });
+  runtime.run(task<typeof withServices>(module), [1], { services: wrong });
+});
+
+test('a module whose type is not named takes anything', () => {
+  expectTypeOf(runtime.run(task(module), [1, 'a']).values()).resolves.toEqualTypeOf<unknown[]>();
 });
 
 test('a service call is checked within the task', () => {

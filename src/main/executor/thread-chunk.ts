@@ -1,21 +1,21 @@
 /**
- * One chunk on a worker thread: its port, its control cell, its timers.
+ * One chunk on a worker thread: its channel, its control cell, its timers.
  *
- *   sent ──► running ──► over (answered)
- *                └─────► over (its thread died; blame.ts says who did it)
+ *   sent ──► assigned (thread and channel known) ──► running ──► over (answered)
+ *                                                       └──────► over (its thread died; blame.ts says who did it)
  *
  * An attempt that must end, because of its timeout or because the run is aborted, first hears it: the control cell for
  * code that polls, a message for code that awaits. One that never asked for its signal cannot hear and is ended with
  * its thread at once; one that did is given the grace time first. Tasks of other chunks on that thread run again.
  */
 
-import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
 import { HeddleError } from '../../protocol/errors.js';
-import type { AbortMessage, ThreadMessage } from '../../protocol/messages.js';
+import type { ThreadMessage } from '../../protocol/messages.js';
 import { reviveError, serializeError } from '../../protocol/serialized-error.js';
 import { AttemptWatch } from './attempt-watch.js';
 import type { ChunkState } from './blame.js';
+import type { Channel } from './channel.js';
 import type { Chunk, Leftover } from './executor.js';
 import type { ThreadPool } from './thread-pool.js';
 
@@ -40,17 +40,15 @@ export class ThreadChunk {
   readonly chunk: Chunk;
   readonly cell: ControlCell = new ControlCell();
   readonly pool: ThreadPool;
-  /** The end that travels with the request. */
-  readonly remotePort: MessagePort;
   /** What an uncaught error of the thread left as its last message. */
   crash: Error | undefined;
   /** Set for all chunks of a thread once its death was judged. */
   verdict: Leftover | 'nobody' | undefined;
-  readonly #port: MessagePort;
   readonly #limits: ChunkLimits;
   readonly #watch: AttemptWatch;
   readonly #neighbours: () => Iterable<ThreadChunk>;
   readonly #onMessage: (message: ThreadMessage, from: ThreadChunk) => void;
+  #channel: Channel | undefined;
   #kill: Kill | undefined;
 
   constructor(
@@ -60,15 +58,11 @@ export class ThreadChunk {
     onMessage: (message: ThreadMessage, from: ThreadChunk) => void,
     neighbours: () => Iterable<ThreadChunk>,
   ) {
-    const { port1, port2 } = new MessageChannel();
     this.chunk = chunk;
     this.pool = pool;
-    this.remotePort = port2;
-    this.#port = port1;
     this.#limits = limits;
     this.#onMessage = onMessage;
     this.#neighbours = neighbours;
-    port1.on('message', (message: ThreadMessage) => this.#receive(message));
     this.#watch = new AttemptWatch(this.cell, limits.timeoutMs, {
       isHeldUp: () => this.#isHeldUp(),
       onTimeout: (begun) => this.#timeOut(begun),
@@ -108,22 +102,31 @@ export class ThreadChunk {
     };
   }
 
-  /** Reads what is still in the port: messages are there before the answer or the death that follows them. */
-  drain(): void {
-    for (
-      let next = receiveMessageOnPort(this.#port);
-      next !== undefined;
-      next = receiveMessageOnPort(this.#port)
-    ) {
-      this.#receive(next.message as ThreadMessage);
-    }
+  /** The pool chose a thread and leases this chunk a channel to it. */
+  assign(channel: Channel): void {
+    this.#channel = channel;
+    channel.onMessage = (message) => this.#receive(message);
   }
 
+  /** Reads what has arrived. */
+  drain(): void {
+    this.#channel?.drain();
+  }
+
+  /** The thread answered: the channel is free for the next chunk. */
   end(): void {
     if (this.isOver) return;
     this.drain();
     this.#watch.close();
-    this.#port.close();
+    if (this.#channel !== undefined) this.pool.release(this.#channel);
+  }
+
+  /** The thread is dead, or never got the request: so is the channel. */
+  endWithChannel(): void {
+    if (this.isOver) return;
+    this.drain();
+    this.#watch.close();
+    this.#channel?.close();
   }
 
   abort(reason: Error): void {
@@ -159,8 +162,7 @@ export class ThreadChunk {
   }
 
   #tell(reason: Error): void {
-    const message: AbortMessage = { type: 'abort', reason: serializeError(reason) };
-    this.#port.postMessage(message);
+    this.#channel?.send({ type: 'abort', reason: serializeError(reason) });
   }
 
   #endRunning(kill: Kill): void {

@@ -8,12 +8,13 @@
  *   - A replacement that dies before it is ready is never replaced, and requests then wait for ever. So after every
  *     death the pool is looked at: no thread left means that all requests reject and the next one starts a new pool.
  *   - atomics 'disabled': otherwise ports and timers of an idle thread are dead.
+ *   - The load balancer is our own: the least busy thread, and a channel to it for the chunk, decided in the moment of sending.
  *   - An `error` listener is always attached, else an idle thread's error ends the process.
  */
 
 import { performance } from 'node:perf_hooks';
 import type { Transferable } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import { Piscina, queueOptionsSymbol } from 'piscina';
 import { HeddleError } from '../../protocol/errors.js';
 import type {
   ChunkAnswer,
@@ -25,6 +26,7 @@ import type {
 } from '../../protocol/messages.js';
 import { reviveError } from '../../protocol/serialized-error.js';
 import type { ResolvedRuntimeOptions } from '../resolve-options.js';
+import { Channel } from './channel.js';
 
 /** Told when a thread died with nothing to blame it on: something left behind by an earlier task threw. */
 export type StrayListener = (workerId: number, error: Error) => void;
@@ -36,6 +38,13 @@ export interface ThreadLoad {
   readonly idleMs: number;
 }
 
+/** Called with the id of the thread that a chunk is about to be sent to. */
+type Assign = (threadId: number) => void;
+
+type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
+type PiscinaTask = Parameters<LoadBalancer>[0];
+type PiscinaWorker = Parameters<LoadBalancer>[1][number];
+
 const ENTRY = new URL('../../workers/entry.js', import.meta.url).href;
 
 /** A fixed number of threads. Started when first used, and again after all of them died. */
@@ -43,7 +52,10 @@ export class ThreadPool {
   readonly #options: ResolvedRuntimeOptions;
   readonly #strayListeners = new Set<StrayListener>();
   readonly #inFlight = new Set<(error: Error) => void>();
+  /** Channels that no chunk has now, by thread. */
+  readonly #channels = new Map<number, Channel[]>();
   #piscina: Piscina | undefined;
+  #lastError: Error | undefined;
 
   constructor(options: ResolvedRuntimeOptions) {
     this.#options = options;
@@ -53,19 +65,42 @@ export class ThreadPool {
     return this.#options.threads;
   }
 
-  /** Sends a request to the least busy thread. Rejects when the thread dies, or when the request cannot be cloned. */
-  run(request: LoadRequest, transferList?: Transferable[]): Promise<LoadAnswer>;
-  run(request: ChunkRequest, transferList?: Transferable[]): Promise<ChunkAnswer>;
+  /** Loads a task module on a thread. Rejects when the thread dies. */
+  load(request: LoadRequest): Promise<LoadAnswer> {
+    return this.#send(request, []) as Promise<LoadAnswer>;
+  }
+
+  /**
+   * Sends a chunk to the least busy thread. Rejects when the thread dies, or when the request cannot be cloned.
+   *
+   * @param onAssigned - told the channel that is leased to the chunk, before it leaves
+   */
   run(
-    request: LoadRequest | ChunkRequest,
-    transferList: Transferable[] = [],
-  ): Promise<LoadAnswer | ChunkAnswer> {
-    this.#piscina ??= this.#start();
-    const answer = this.#piscina.run(request, { transferList: transferList as never });
-    return new Promise((resolve, reject) => {
-      this.#inFlight.add(reject);
-      answer.then(resolve, reject).finally(() => this.#inFlight.delete(reject));
-    });
+    request: ChunkRequest,
+    transferList: Transferable[],
+    onAssigned: (channel: Channel) => void,
+  ): Promise<ChunkAnswer> {
+    const assign: Assign = (threadId) => {
+      const channel =
+        this.#channels.get(threadId)?.pop() ?? new Channel(threadId, () => this.#forget(threadId));
+      request.channel = channel.id;
+      request.port = channel.remote;
+      if (channel.remote !== undefined) transferList.push(channel.remote);
+      channel.remote = undefined;
+      onAssigned(channel);
+    };
+    // A symbol is not cloned: it is for the load balancer only.
+    Object.defineProperty(request, queueOptionsSymbol, { value: assign });
+    return this.#send(request, transferList) as Promise<ChunkAnswer>;
+  }
+
+  /** Keeps a channel for the next chunk of its thread. */
+  release(channel: Channel): void {
+    channel.onMessage = undefined;
+    const kept = this.#channels.get(channel.threadId);
+    if (kept !== undefined) kept.push(channel);
+    else if (this.#piscina === undefined) channel.close();
+    else this.#channels.set(channel.threadId, [channel]);
   }
 
   /** Ends a thread at once; Piscina replaces it. */
@@ -90,7 +125,29 @@ export class ThreadPool {
   async close(): Promise<void> {
     const piscina = this.#piscina;
     this.#piscina = undefined;
+    this.#closeChannels();
     await piscina?.destroy();
+  }
+
+  #send(request: LoadRequest | ChunkRequest, transferList: Transferable[]): Promise<unknown> {
+    this.#piscina ??= this.#start();
+    const answer = this.#piscina.run(request, { transferList: transferList as never });
+    return new Promise((resolve, reject) => {
+      this.#inFlight.add(reject);
+      answer.then(resolve, reject).finally(() => this.#inFlight.delete(reject));
+    });
+  }
+
+  /** The channels of a thread are closed together, with the thread. */
+  #forget(threadId: number): void {
+    const kept = this.#channels.get(threadId) ?? [];
+    this.#channels.delete(threadId);
+    for (const channel of kept) channel.close();
+  }
+
+  #closeChannels(): void {
+    for (const kept of this.#channels.values()) for (const channel of kept) channel.close();
+    this.#channels.clear();
   }
 
   #start(): Piscina {
@@ -106,11 +163,14 @@ export class ThreadPool {
       idleTimeout: Number.POSITIVE_INFINITY,
       stricterFIFO: true,
       workerData: settings,
+      loadBalancer: leastBusy,
       ...(env !== undefined && { env }),
       ...(memoryLimitMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: memoryLimitMb } }),
     });
     // A thread that dies with requests in flight rejects those; one that dies idle only shows here.
-    piscina.on('error', () => {});
+    piscina.on('error', (error: Error) => {
+      this.#lastError = error;
+    });
     piscina.on('message', (message: StrayCrashMessage) => {
       if (message?.type !== 'heddle:stray-crash') return;
       for (const listener of this.#strayListeners) listener(message.threadId, reviveError(message.error));
@@ -122,14 +182,30 @@ export class ThreadPool {
   #checkAlive(piscina: Piscina): void {
     if (this.#piscina !== piscina || piscina.threads.length > 0) return;
     this.#piscina = undefined;
+    this.#closeChannels();
     const limit = this.#options.memoryLimitMb;
-    const error = new HeddleError(
-      'HEDDLE_WORKER_START',
-      `Worker threads end before they are ready${limit === undefined ? '; is there enough memory?' : `; the memory limit of ${limit} MB may be too low`}`,
-    );
+    const hint =
+      limit === undefined ? 'is there enough memory?' : `the memory limit of ${limit} MB may be too low`;
+    const message = `Worker threads end before they are ready: ${this.#lastError?.message ?? hint}`;
+    const error = new HeddleError('HEDDLE_WORKER_START', message, { cause: this.#lastError });
     for (const reject of this.#inFlight) reject(error);
     void piscina.destroy();
   }
+}
+
+/** Chooses the thread with the fewest requests, and tells the request before it is sent. */
+function leastBusy(task: PiscinaTask, workers: PiscinaWorker[]): PiscinaWorker | null {
+  let best: PiscinaWorker | null = null;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (const worker of workers) {
+    const { currentUsage } = worker;
+    if (currentUsage >= fewest) continue;
+    best = worker;
+    fewest = currentUsage;
+    if (fewest === 0) break;
+  }
+  if (best !== null) (task[queueOptionsSymbol] as Assign | null)?.(best.id);
+  return best;
 }
 
 /** Milliseconds that this thread's event loop was active and idle so far. */

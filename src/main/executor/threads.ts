@@ -82,7 +82,7 @@ export class ThreadsExecutor implements Executor {
       );
     });
     try {
-      const answer = await Promise.race([this.#shared.pool.run({ type: 'load', module }), tooLong]);
+      const answer = await Promise.race([this.#shared.pool.load({ type: 'load', module }), tooLong]);
       if (!answer.ok) throw reviveError(answer.error);
     } catch (cause) {
       if (isHeddleError(cause)) throw cause;
@@ -128,7 +128,7 @@ export class ThreadsExecutor implements Executor {
 
   async #send(sent: ThreadChunk, exclusive: boolean): Promise<readonly Leftover[]> {
     const { chunk } = sent;
-    const transferList: Transferable[] = [sent.remotePort];
+    const transferList: Transferable[] = [];
     const request: ChunkRequest = {
       type: 'chunk',
       runId: this.#run.runId,
@@ -141,27 +141,26 @@ export class ThreadsExecutor implements Executor {
       timeoutMs: this.#run.timeoutMs,
       exclusive,
       cell: sent.cell.buffer,
-      port: sent.remotePort,
+      channel: 0,
+      port: undefined,
     };
     try {
-      const answer = await sent.pool.run(request, transferList);
+      const answer = await sent.pool.run(request, transferList, (channel) => sent.assign(channel));
       sent.end();
       if (!answer.ok) throw reviveError(answer.error);
       return leftoversFrom(sent.chunk, sent.reported);
     } catch (error) {
       if (isHeddleError(error)) throw error;
-      if (!sent.isOver && sent.cell.threadId === 0 && isDataCloneError(error))
-        return this.#notCloneable(sent, error);
+      if (sent.cell.threadId === 0 && isDataCloneError(error)) return this.#notCloneable(sent, error);
       return this.#died(sent, error);
     } finally {
-      sent.end();
+      sent.endWithChannel();
       this.#shared.chunks.delete(sent);
       if (chunk.isolated) await sent.pool.close();
     }
   }
 
   #notCloneable(sent: ThreadChunk, cause: unknown): readonly Leftover[] {
-    sent.remotePort.close();
     if (sent.chunk.inputs.length > 1) return leftoversFrom(sent.chunk, 0);
     const input = sent.chunk.inputs[0];
     const error = new HeddleError(

@@ -1,0 +1,5 @@
+/** One task in this thread, with nothing around it. */
+
+import increment from '../../build/bench/tasks/increment.js';
+
+console.log(increment(1));

@@ -1,0 +1,101 @@
+/**
+ * The other pools, each behind the same two functions, at the settings that suit it best.
+ *
+ * Piscina is heddle's own dependency. The others are installed in this folder only (`npm install --prefix bench`); without
+ * them their cases are skipped.
+ */
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Piscina } from 'piscina';
+import { THREADS } from './suite.js';
+
+/** A pool that is given one task at a time. */
+export interface TaskPool {
+  run(input: unknown): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
+/** What differs between the ways to use Piscina. */
+export interface PiscinaSettings {
+  /** `'best'`: no atomics, no timing. `'default'`: as it comes, but with two threads. */
+  readonly tuning: 'best' | 'default';
+  readonly perWorker?: number;
+}
+
+/** Piscina on a task module. */
+export function piscina(module: URL, { tuning, perWorker = 1 }: PiscinaSettings): Piscina {
+  return new Piscina({
+    filename: module.href,
+    minThreads: THREADS,
+    maxThreads: THREADS,
+    concurrentTasksPerWorker: perWorker,
+    ...(tuning === 'best' && { atomics: 'disabled', recordTiming: false }),
+  });
+}
+
+type RivalName = 'p-map' | 'tinypool' | 'workerpool';
+
+const BENCH = new URL('../../bench/', import.meta.url);
+
+/** Why a rival cannot be measured here; undefined when it can. */
+export function missingRival(name: RivalName): string | undefined {
+  return existsSync(fileURLToPath(new URL(`node_modules/${name}`, BENCH)))
+    ? undefined
+    : 'not installed; npm install --prefix bench';
+}
+
+async function rival(name: RivalName): Promise<unknown> {
+  const path = createRequire(new URL('package.json', BENCH)).resolve(name);
+  return import(pathToFileURL(path).href);
+}
+
+/** The part of tinypool that is used here. */
+interface TinypoolModule {
+  readonly Tinypool: new (
+    options: object,
+  ) => { run(input: unknown): Promise<unknown>; destroy(): Promise<void> };
+}
+
+export async function tinypool(module: URL, perWorker: number): Promise<TaskPool> {
+  const { Tinypool } = (await rival('tinypool')) as TinypoolModule;
+  const pool = new Tinypool({
+    filename: module.href,
+    minThreads: THREADS,
+    maxThreads: THREADS,
+    concurrentTasksPerWorker: perWorker,
+  });
+  return { run: (input) => pool.run(input), close: () => pool.destroy() };
+}
+
+/** The part of workerpool that is used here. */
+interface WorkerpoolModule {
+  readonly default: {
+    pool(
+      script: string,
+      options: object,
+    ): { exec(method: string, args: unknown[]): PromiseLike<unknown>; terminate(): PromiseLike<unknown> };
+  };
+}
+
+/** workerpool wants a script that registers its functions: tasks/workerpool-worker.ts does so for `increment`. */
+export async function workerpool(): Promise<TaskPool> {
+  const { default: library } = (await rival('workerpool')) as WorkerpoolModule;
+  const script = fileURLToPath(new URL('./tasks/workerpool-worker.js', import.meta.url));
+  const pool = library.pool(script, { minWorkers: THREADS, maxWorkers: THREADS, workerType: 'thread' });
+  return {
+    run: async (input) => pool.exec('increment', [input]),
+    close: async () => pool.terminate(),
+  };
+}
+
+type PMap = <Input>(
+  inputs: Iterable<Input>,
+  call: (input: Input) => Promise<unknown>,
+  options: { concurrency: number },
+) => Promise<unknown[]>;
+
+export async function pMap(): Promise<PMap> {
+  return ((await rival('p-map')) as { default: PMap }).default;
+}

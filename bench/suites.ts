@@ -1,0 +1,13 @@
+/** All suites, in the order in which they run. */
+
+import type { Suite } from './suite.js';
+import { cancel } from './suites/cancel.js';
+import { cpu } from './suites/cpu.js';
+import { memory } from './suites/memory.js';
+import { payload } from './suites/payload.js';
+import { pools } from './suites/pools.js';
+import { services } from './suites/services.js';
+import { startup } from './suites/startup.js';
+import { waiting } from './suites/waiting.js';
+
+export const suites: readonly Suite[] = [pools, cpu, waiting, startup, memory, cancel, services, payload];

@@ -1,0 +1,20 @@
+/**
+ * Calls the caller's service `add` many times.
+ *
+ *   input   { calls, lanes }     how often, and how many calls are outstanding at once
+ *   value   milliseconds that it took
+ */
+
+import type { TaskContext } from '../heddle.js';
+import { inLanes, timed } from '../suite.js';
+
+export type CallerServices = { add(a: number, b: number): number };
+
+// biome-ignore lint/style/noDefaultExport: the default export of a task module is its function
+export default function callService(
+  { calls, lanes }: { readonly calls: number; readonly lanes: number },
+  ctx: TaskContext<CallerServices>,
+): Promise<number> {
+  const { services } = ctx;
+  return timed(() => inLanes(calls, lanes, (index) => services.add(index, 1)));
+}

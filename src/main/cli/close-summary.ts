@@ -1,0 +1,102 @@
+/**
+ * Prints the closing summary: as text, as a JSON object, or as the last event, and with it what to do next.
+ */
+
+import type { Report } from '../index.js';
+import { plural } from './durations.js';
+import { OutputError, systemReason } from './exit-codes.js';
+import type { Feed } from './inputs/feed.js';
+import type { Results } from './results/results.js';
+import type { StdoutWrite } from './results/targets.js';
+import type { RunParts } from './run-command.js';
+import type { EndSignal } from './signals.js';
+import { summarize, summaryText } from './summary.js';
+import { clean } from './terminal.js';
+import { version } from './version.js';
+
+/** What there is to sum up. */
+export interface SummaryParts extends RunParts {
+  readonly report: Report;
+  readonly results: Results;
+  readonly feed: Feed;
+  readonly code: number;
+  readonly signal: EndSignal | undefined;
+  readonly writeStdout: StdoutWrite;
+}
+
+/** @throws OutputError when standard output cannot be written */
+export async function closeSummary(parts: SummaryParts): Promise<void> {
+  const { settings, messages, report, results, feed, code, signal } = parts;
+  const { flags } = settings;
+  const summary = summarize({
+    version: version(),
+    report,
+    exit: {
+      code: signal === undefined ? code : undefined,
+      ...(signal !== undefined && { signal }),
+      reason: report.reason?.message ?? '',
+    },
+    badRows: results.badRows,
+    unwritable: results.unwritable,
+    extraFailures: results.extraFailures,
+    indexOf: (ordinal) => feed.indexOf(ordinal),
+    examples: results.examples,
+    output: flags.output,
+    failedOut: flags.failedOut,
+  });
+  if (messages.isJson) messages.event('run-ended', { summary });
+  else messages.info(summaryText(summary, messages.colors, hints(parts, summary.failed)));
+  if (flags.json !== true) return;
+  if (flags.output === undefined) messages.line(JSON.stringify(summary));
+  else await writeOut(parts.writeStdout, `${JSON.stringify(summary)}\n`);
+}
+
+/** What to do next, or what to look at. */
+function hints({ settings, results, feed, sources, messages }: SummaryParts, failed: number): string[] {
+  const { failedOut, output, values, format } = settings.flags;
+  const lines: string[] = [];
+  const { glob } = settings.flags;
+  if (glob !== undefined && sources.some((source) => source.name === '--glob' && source.isEmpty === true)) {
+    lines.push(`no file matches --glob ${clean(glob.join(' '))}`);
+  }
+  if (failed > 0 && failedOut !== undefined) {
+    lines.push(`failed inputs are in ${failedOut}; run them again with -i ${failedOut}`);
+    if (results.unreadable > 0) {
+      lines.push(
+        `${plural(results.unreadable, 'input')} could not be read and ${results.unreadable === 1 ? 'is' : 'are'} not in ${failedOut}`,
+      );
+    }
+  } else if (failed > 0 && output !== undefined && values !== true) {
+    lines.push(`every failure is in ${output}, where "status" is "failed"; --failed-out keeps their inputs`);
+  } else if (failed > 0) {
+    lines.push('--failed-out failed.jsonl keeps the inputs of failed tasks for another run');
+  }
+  if (format === undefined && sources.some((source) => source.isLines) && isJson(feed.first)) {
+    lines.push(
+      messages.colors.yellow(
+        'note: the inputs look like JSON, but tasks got them as text; add --format jsonl',
+      ),
+    );
+  }
+  return lines;
+}
+
+function isJson(input: unknown): boolean {
+  if (typeof input !== 'string' || !/^\s*[{[]/.test(input)) return false;
+  try {
+    JSON.parse(input);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function writeOut(write: StdoutWrite, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    write(text, (error) => {
+      const isClosed = (error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE';
+      if (error == null || isClosed) resolve();
+      else reject(new OutputError(`standard output cannot be written: ${systemReason(error)}`));
+    });
+  });
+}

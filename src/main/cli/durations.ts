@@ -1,0 +1,40 @@
+/**
+ * Durations and counts, as users write them and as they like to read them.
+ */
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of a duration such as `500ms`, `5s`, `1.5m`, `1h`; undefined when it is none. A bare number has no unit: only `0` is taken. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim());
+  if (match === null) return text.trim() === '0' ? 0 : undefined;
+  return Number(match[1]) * (UNITS[match[2] as string] as number);
+}
+
+/** "350 ms", "12.3 s", "2 min 5 s", "1 h 2 min" */
+export function formatDuration(ms: number): string {
+  if (ms < 1) return `${Math.round(ms * 1000)} µs`;
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** "12 400" */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ' ');
+}
+
+/** "412/s", "0.3/s" */
+export function formatRate(perSecond: number): string {
+  if (perSecond >= 10) return `${formatCount(Math.round(perSecond))}/s`;
+  return `${perSecond.toFixed(perSecond >= 1 ? 1 : 2)}/s`;
+}
+
+/** "1 task", "2 tasks" */
+export function plural(count: number, word: string): string {
+  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,292 @@
+/**
+ * The flags of `heddle run`: one table, from which parsing, help and shell completion come.
+ *
+ * The table adds no defaults of its own: a flag that is not given leaves the library's option alone. Values are checked here as
+ * far as text goes, so that a message names the flag as the user wrote it.
+ */
+
+import { InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from './durations.js';
+
+/** How inputs are written in a file. */
+export type InputFormat = 'jsonl' | 'json' | 'csv' | 'lines';
+/** How progress is shown. */
+export type ProgressMode = 'auto' | 'bar' | 'plain' | 'json' | 'none';
+
+/** The parsed flags; undefined means not given. */
+export interface RunFlags {
+  readonly input?: readonly string[];
+  readonly glob?: readonly string[];
+  readonly format?: InputFormat;
+  readonly key?: string;
+  readonly output?: string;
+  readonly values?: true;
+  readonly failedOut?: string;
+  readonly json?: true;
+  readonly threads?: number | 'auto';
+  readonly concurrency?: number | 'auto';
+  readonly order?: 'input' | 'completion';
+  readonly chunk?: number | 'auto';
+  readonly window?: number | 'auto';
+  readonly memoryLimit?: number;
+  readonly inline?: true;
+  readonly retries?: number;
+  readonly backoff?: number;
+  readonly timeout?: number;
+  readonly grace?: number;
+  readonly deadline?: number;
+  readonly failFast?: true;
+  readonly maxFailures?: number | `${number}%`;
+  readonly progress?: ProgressMode;
+  readonly quiet?: true;
+  readonly verbose?: true;
+  readonly color: boolean;
+  readonly dryRun?: true;
+}
+
+/** One row of the table. */
+export interface Flag {
+  /** As commander reads it and as help shows it. */
+  readonly spec: string;
+  readonly help: string;
+  readonly group: string;
+  readonly choices?: readonly string[];
+  readonly parse?: (text: string, previous: unknown) => unknown;
+  readonly conflicts?: string;
+  /** Takes a file name, for completion. */
+  readonly isFile?: true;
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const INPUTS = 'Inputs:';
+const RESULTS = 'Results:';
+const SPEED = 'Speed:';
+const FAILURES = 'Failures and time:';
+const SHOWN = 'What is shown:';
+
+/** Every flag of `heddle run`. */
+export const RUN_FLAGS: readonly Flag[] = [
+  {
+    spec: '-i, --input <file>',
+    group: INPUTS,
+    help: 'read inputs from a file: .jsonl, .ndjson, .json (array), .csv (rows as objects), else lines; - is stdin (repeatable)',
+    parse: collect,
+    isFile: true,
+  },
+  {
+    spec: '--glob <pattern>',
+    group: INPUTS,
+    help: 'the files that match, sorted; a leading ! takes files out (repeatable)',
+    parse: collect,
+  },
+  {
+    spec: '--format <format>',
+    group: INPUTS,
+    help: 'read -i as this, whatever its name',
+    choices: ['jsonl', 'json', 'csv', 'lines'],
+  },
+  {
+    spec: '--key <field|template>',
+    group: INPUTS,
+    help: 'name of a task: a field such as id, or a template such as {host}/{path}; {} is the input itself (default: hash of the input)',
+    parse: notEmpty,
+  },
+  {
+    spec: '-o, --output <file>',
+    group: RESULTS,
+    help: 'write outcomes to a file, put in place when the run ends (default: stdout)',
+    parse: notEmpty,
+    isFile: true,
+  },
+  {
+    spec: '--values',
+    group: RESULTS,
+    help: 'only the values of succeeded tasks, one JSON value a line',
+  },
+  {
+    spec: '--failed-out <file>',
+    group: RESULTS,
+    help: 'write the inputs of failed tasks, ready to be used as -i; .jsonl adds the error',
+    parse: notEmpty,
+    isFile: true,
+  },
+  {
+    spec: '--json',
+    group: RESULTS,
+    help: 'the closing summary as one JSON object: on stdout with -o, else on stderr',
+  },
+  {
+    spec: '-t, --threads <n|auto>',
+    group: SPEED,
+    help: 'worker threads (default: auto, one for each processor)',
+    parse: integerOr('auto', 1, 1024),
+  },
+  {
+    spec: '-c, --concurrency <n|auto>',
+    group: SPEED,
+    help: 'tasks at once; more than threads helps tasks that wait (default: auto, the number of threads)',
+    parse: integerOr('auto', 1, 1_000_000),
+  },
+  {
+    spec: '--order <order>',
+    group: SPEED,
+    help: 'order of the outcomes: input or completion (default: input)',
+    choices: ['input', 'completion'],
+  },
+  {
+    spec: '--chunk <n|auto>',
+    group: SPEED,
+    help: 'tasks that go to a thread in one message (default: auto)',
+    parse: integerOr('auto', 1, 100_000),
+  },
+  {
+    spec: '--window <n|auto>',
+    group: SPEED,
+    help: 'tasks read ahead of the outcomes that were written; bounds memory (default: auto)',
+    parse: integerOr('auto', 1, 2 ** 30),
+  },
+  {
+    spec: '--memory-limit <MB>',
+    group: SPEED,
+    help: 'heap limit of each thread; a task beyond it fails',
+    parse: integer(16, 1_000_000),
+  },
+  {
+    spec: '--inline',
+    group: SPEED,
+    help: 'run the task on the main thread, for a debugger or profiler',
+  },
+  {
+    spec: '--retries <n>',
+    group: FAILURES,
+    help: 'repeat a failed attempt up to n times more: 2 means 3 attempts in all (default: 0)',
+    parse: integer(0, 999_999),
+  },
+  {
+    spec: '--backoff <ms|duration>',
+    group: FAILURES,
+    help: 'longest wait before the first retry; doubles with each, jittered (default: 100ms)',
+    parse: backoff,
+  },
+  {
+    spec: '--timeout <duration>',
+    group: FAILURES,
+    help: 'longest time for one attempt, such as 500ms, 5s, 2m',
+    parse: duration(1),
+  },
+  {
+    spec: '--grace <duration>',
+    group: FAILURES,
+    help: 'how long running tasks may go on after a timeout or Ctrl-C (default: 10s)',
+    parse: duration(0),
+  },
+  {
+    spec: '--deadline <duration>',
+    group: FAILURES,
+    help: 'longest time for the whole run; then it is stopped',
+    parse: duration(1),
+  },
+  {
+    spec: '--fail-fast',
+    group: FAILURES,
+    help: 'stop at the first failed task',
+    conflicts: 'maxFailures',
+  },
+  {
+    spec: '--max-failures <n|p%>',
+    group: FAILURES,
+    help: 'stop when more tasks than this failed: a count, or a share of the batch such as 5%',
+    parse: failureLimit,
+  },
+  {
+    spec: '--progress <mode>',
+    group: SHOWN,
+    help: 'on stderr: auto (bar on a terminal, else plain), bar, plain, json or none',
+    choices: ['auto', 'bar', 'plain', 'json', 'none'],
+  },
+  {
+    spec: '--quiet',
+    group: SHOWN,
+    help: 'no progress, no summary, no logs; errors only',
+    conflicts: 'verbose',
+  },
+  {
+    spec: '--verbose',
+    group: SHOWN,
+    help: 'also each failure and retry, debug and info logs of tasks, stack traces',
+  },
+  { spec: '--no-color', group: SHOWN, help: 'no colours (NO_COLOR does the same)' },
+  { spec: '--dry-run', group: SHOWN, help: 'check everything, show what would run, run nothing' },
+];
+
+/** The table as commander's options. */
+export function runOptions(): Option[] {
+  return RUN_FLAGS.map((flag) => {
+    const option = new Option(flag.spec, flag.help).helpGroup(flag.group);
+    if (flag.choices !== undefined) {
+      const { choices } = flag;
+      option.argParser((text: string) => {
+        if (!choices.includes(text)) throw new InvalidArgumentError(`Expected ${list(choices)}.`);
+        return text;
+      });
+    }
+    if (flag.parse !== undefined) option.argParser(flag.parse);
+    if (flag.conflicts !== undefined) option.conflicts(flag.conflicts);
+    return option;
+  });
+}
+
+function list(choices: readonly string[]): string {
+  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+}
+
+function collect(text: string, previous: unknown): string[] {
+  return [...((previous as string[] | undefined) ?? []), notEmpty(text)];
+}
+
+function notEmpty(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It is empty.');
+  return text;
+}
+
+function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}.`);
+  };
+}
+
+function integerOr(word: 'auto', least: number, most: number): (text: string) => number | 'auto' {
+  return (text) => {
+    const value = Number(text);
+    if (text === word) return word;
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}, or ${word}.`);
+  };
+}
+
+function duration(leastMs: number): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= leastMs && ms <= MAX_TIMER_MS) return ms;
+    if (ms === undefined && /^\d+(\.\d+)?$/.test(text)) {
+      throw new InvalidArgumentError(`It has no unit; write ${text}s or ${text}ms.`);
+    }
+    throw new InvalidArgumentError(
+      `Expected a duration such as 500ms, 5s, 2m or 1h, from ${leastMs}ms to 24d.`,
+    );
+  };
+}
+
+function backoff(text: string): number {
+  return /^\d+(\.\d+)?$/.test(text) && Number(text) <= MAX_TIMER_MS ? Number(text) : duration(0)(text);
+}
+
+function failureLimit(text: string): number | `${number}%` {
+  const share = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
+  if (share !== undefined && Number(share) <= 100) return `${Number(share)}%`;
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new InvalidArgumentError('Expected a count such as 10, or a share such as 5%.');
+}

@@ -1,0 +1,65 @@
+/**
+ * Where inputs come from, and in what form they are read.
+ *
+ * A source is read in rows: one input each, or what is wrong with it, with the line it stands on. Regular files can be read
+ * twice (a check of all of it before any task runs, then the run) and are read synchronously where that is possible: the runtime
+ * then pulls inputs with no promise for each. Streams (standard input, pipes) are read once; what is wrong with a row there is
+ * that task's failure.
+ */
+
+/** What is wrong with one row. */
+export interface Problem {
+  /** "not JSON: unexpected end" */
+  readonly reason: string;
+  /** Column in the line, from 1, where it can be told. */
+  readonly column: number | undefined;
+  /** The row as it came, cut to a sensible length. */
+  readonly text: string;
+}
+
+/** One input, or what is wrong with it. */
+export interface Row {
+  /** Line in the file, or number of the argument, from 1. */
+  readonly line: number;
+  readonly input: unknown;
+  readonly problem: Problem | undefined;
+}
+
+/** One place that inputs come from. */
+export interface InputSource {
+  /** As the user wrote it: "items.jsonl", "stdin", "arguments". */
+  readonly name: string;
+  /** False when it can be read only once. */
+  readonly isRepeatable: boolean;
+  /** True when `open` answers with a plain iterable. */
+  readonly isSync: boolean;
+  /** True when every input is a string without a line break, so that inputs can be written as lines. */
+  readonly isLines: boolean;
+  /** True when it is known to have no input before it is read. */
+  readonly isEmpty?: boolean;
+  /** "items.jsonl:3", "argument 3" */
+  place(line: number): string;
+  /** Starts reading from the beginning. */
+  open(): Iterable<Row> | AsyncIterable<Row>;
+}
+
+/** Longest text that a problem keeps of its row. */
+const MAX_TEXT = 64 * 1024;
+
+/** A row that cannot be used. */
+export function badRow(line: number, reason: string, text: string, column?: number): Row {
+  return { line, input: undefined, problem: { reason, column, text: text.slice(0, MAX_TEXT) } };
+}
+
+/** Inputs that are there already: arguments, and the files that match a glob. */
+export function fixedSource(name: string, word: string, inputs: readonly string[]): InputSource {
+  return {
+    name,
+    isEmpty: inputs.length === 0,
+    isRepeatable: true,
+    isSync: true,
+    isLines: inputs.every((input) => !/[\r\n]/.test(input) && input !== ''),
+    place: (line) => `${word} ${line}`,
+    open: () => inputs.map((input, i) => ({ line: i + 1, input, problem: undefined })),
+  };
+}
