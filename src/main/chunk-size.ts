@@ -7,7 +7,7 @@
  * the thread up, and shrink towards the end of a batch whose length is known, so that all threads finish together.
  */
 
-const TARGET_MS = 6;
+const TARGET_MS = 10;
 const GROWTH = 8;
 const MAX_TASKS = 1000;
 const MAX_BYTES = 512 * 1024;
@@ -30,6 +30,11 @@ export class ChunkSize {
     return this.#fixed ?? this.#size;
   }
 
+  /** Estimated time of one task, in ms; Infinity until one was timed. */
+  get taskMs(): number {
+    return this.#taskMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Estimated size of one task's input and value. */
   get taskBytes(): number {
     return this.#taskBytes;
@@ -44,6 +49,13 @@ export class ChunkSize {
   next(remaining: number, slots: number): number {
     if (this.#fixed !== undefined) return this.#fixed;
     return Math.max(1, Math.min(this.#size, Math.ceil(remaining / (slots * 2))));
+  }
+
+  /** A larger input than expected was read: what follows may be as large. */
+  notice(bytes: number): void {
+    if (bytes <= this.#taskBytes) return;
+    this.#taskBytes = bytes;
+    this.#size = Math.max(1, Math.min(this.#size, Math.floor(MAX_BYTES / bytes)));
   }
 
   /**

@@ -98,10 +98,9 @@ export class Output {
 
   #serve(): void {
     if (this.#sink !== undefined) this.#drain(this.#sink);
-    while (this.#waiters.length > 0) {
-      const outcome = this.#shift();
-      if (outcome === undefined) break;
-      this.#waiters.shift()?.resolve({ value: outcome, done: false });
+    while (this.#ready.length > 0 && this.#waiters.length > 0) {
+      const waiter = this.#waiters.shift() as Waiter;
+      waiter.resolve({ value: this.#shift() as Outcome, done: false });
     }
     if (this.#end === undefined || this.#ready.length > 0) return;
     for (const { resolve, reject } of this.#waiters.splice(0)) {

@@ -12,6 +12,8 @@ import type { Progress } from './progress.js';
 import type { Report } from './report.js';
 import type { RunCore } from './run.js';
 
+const ITERATION = 'an iteration';
+
 type Unsuccessful = Exclude<Outcome, { status: 'succeeded' }>;
 
 /** Failures that the message of `values()` names. */
@@ -37,7 +39,7 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
    * abort reason itself, or a HeddleError for what made the run impossible. Failed tasks are outcomes, never thrown.
    */
   [Symbol.asyncIterator](): AsyncIterator<Outcome<Value>, undefined> {
-    this.#claim('an iteration');
+    this.#claim(ITERATION);
     const { output } = this.#core;
     return {
       next: () => output.take() as Promise<IteratorResult<Outcome<Value>, undefined>>,
@@ -112,7 +114,8 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   /** Aborts the run if it is not over, and waits until it let go of everything. */
   async close(): Promise<void> {
     this.#core.abort(undefined);
-    this.#core.output.drainInto(() => {});
+    // Whoever reads by other means keeps what it reads.
+    if (this.#reader === undefined || this.#reader === ITERATION) this.#core.output.drainInto(() => {});
     await this.#core.ended;
   }
 

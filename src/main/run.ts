@@ -63,6 +63,7 @@ export class RunCore {
   #stopReason: Error | undefined;
   #rejection: unknown;
   #isFailureStop = false;
+  #isEnded = false;
   #finish: (report: Report) => void = () => {};
 
   constructor(parts: RunParts) {
@@ -104,6 +105,8 @@ export class RunCore {
       concurrency: this.#concurrency,
       window: options.window,
       graceMs: options.graceMs,
+      isAdaptive: options.chunk === 'auto',
+      onSourceError: (error) => this.#onSourceError(error),
       onFatal: (error) => this.#onFatal(error),
       onIdle: () => void this.#end(),
     });
@@ -124,6 +127,7 @@ export class RunCore {
       this.#onFatal(error);
       return;
     }
+    if (this.#isEnded) return;
     this.#startMs = this.counters.elapsedMs;
     this.#loadsBefore = this.#parts.loads();
     this.#timers.push(setInterval(() => this.#tellProgress(), PROGRESS_EVERY_MS));
@@ -168,17 +172,21 @@ export class RunCore {
     this.#schedule.stop(force, error, graceMs);
   }
 
+  /** The concurrency to run with. What keeps it from being reached is told. */
   #clampConcurrency(): number {
-    const { concurrency } = this.#parts.options;
-    const requested = concurrency ?? this.#executor.threads;
+    const { concurrency, window } = this.#parts.options;
     const { total } = this.#source;
-    if (concurrency === undefined || total === undefined || total >= requested || total === 0)
-      return requested;
-    this.#clamps.push({
-      requested,
-      ran: total,
-      reason: `the batch has ${total} ${total === 1 ? 'task' : 'tasks'}`,
-    });
+    const requested = concurrency ?? this.#executor.threads;
+    if (concurrency !== undefined && total !== undefined && total > 0 && total < requested) {
+      this.#clamps.push({
+        requested,
+        ran: total,
+        reason: `the batch has ${total} ${total === 1 ? 'task' : 'tasks'}`,
+      });
+    }
+    if (window !== 'auto' && window < requested) {
+      this.#clamps.push({ requested, ran: window, reason: `the window is ${window}` });
+    }
     return requested;
   }
 
@@ -225,7 +233,14 @@ export class RunCore {
     this.abort(new HeddleError('HEDDLE_DEADLINE', message));
   }
 
+  /** What was read is finished; then the run rejects. */
+  #onSourceError(error: unknown): void {
+    this.#fatal ??= error;
+    this.#stop('drain', error, Number.POSITIVE_INFINITY);
+  }
+
   #onFatal(error: unknown): void {
+    if (this.#isEnded) return;
     this.#fatal ??= error;
     this.abort(error);
   }
@@ -243,6 +258,7 @@ export class RunCore {
   }
 
   async #end(): Promise<void> {
+    this.#isEnded = true;
     for (const timer of this.#timers) clearTimeout(timer);
     const isAllRead = this.#source.isDone;
     await this.#source.close();

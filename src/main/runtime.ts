@@ -49,7 +49,12 @@ export class Runtime {
 
   constructor(options: ResolvedRuntimeOptions) {
     this.#options = options;
-    this.#threads = { pool: new ThreadPool(options), chunks: new Set<ThreadChunk>(), options };
+    this.#threads = {
+      pool: new ThreadPool(options),
+      chunks: new Set<ThreadChunk>(),
+      isolated: new Set<ThreadPool>(),
+      options,
+    };
   }
 
   /** Number of worker threads. */
@@ -127,7 +132,7 @@ export class Runtime {
         return core.ended;
       }),
     );
-    await this.#threads.pool.close();
+    await Promise.all([this.#threads.pool, ...this.#threads.isolated].map((pool) => pool.close()));
   }
 }
 

@@ -1,15 +1,17 @@
 /**
  * The schedule: which tasks start, and when.
  *
- * `#pump` is the one place where tasks start. It fills free slots first with tasks to run again, then with fresh
- * ones, as long as the window allows to read further. It runs whenever a slot, an input or space in the output appears.
+ * `#fill` is the one place where tasks start. It fills free slots first with tasks to run again, then with fresh
+ * ones, as long as the window allows to read further. It is asked for whenever a slot, an input or space in the output
+ * appears, and runs in a microtask: never within the call of somebody else.
  *
- * Slots: one per concurrent task. When there are as many as threads, each thread also gets the next chunk ahead of
- * time (marked exclusive, so that the two never overlap): it then never waits for this thread between chunks.
+ * Slots: one per concurrent task. When there are as many as threads and tasks are short, each thread also gets the next
+ * chunk ahead of time (marked exclusive, so that the two never overlap): it then never waits for this thread.
+ * Suspects take one slot each, in a thread of their own; while there are any, nothing is sent ahead of time.
  *
  * Stopping, in this order:
  *   1. The first cause wins; later ones change nothing but the force (drain → abort).
- *   2. Nothing starts any more: `#pump` returns, waits between attempts are cancelled, chunks in flight begin no further task.
+ *   2. Nothing starts any more: `#fill` returns, waits between attempts are cancelled, chunks in flight begin no further task.
  *   3. An abort also reaches the running tasks; the executor gives them the grace time and then ends them by force.
  *   4. What waited becomes `aborted`, what never began `skipped`. When the last chunk is over, `onIdle` is called.
  */
@@ -18,8 +20,8 @@ import { now } from '../protocol/control-cell.js';
 import { HeddleError } from '../protocol/errors.js';
 import type { AttemptTimes } from '../protocol/outcome.js';
 import { isTransfer } from '../protocol/transfer.js';
-import type { ChunkSize } from './chunk-size.js';
-import type { Chunk, Execution, Executor, Leftover } from './executor/executor.js';
+import { type ChunkSize, roughBytes } from './chunk-size.js';
+import type { Chunk, ChunkEnd, Execution, Executor, Leftover } from './executor/executor.js';
 import type { Output } from './output.js';
 import type { Counters } from './progress.js';
 import { type Settler, single } from './settle.js';
@@ -36,6 +38,10 @@ export interface ScheduleHost {
   readonly concurrency: number;
   readonly window: number | 'auto';
   readonly graceMs: number;
+  /** True when the caller left the chunk size to heddle. */
+  readonly isAdaptive: boolean;
+  /** The inputs cannot be read further. */
+  onSourceError(error: unknown): void;
   /** The run cannot go on. */
   onFatal(error: unknown): void;
   /** Nothing is in flight and nothing will start any more. */
@@ -44,17 +50,20 @@ export interface ScheduleHost {
 
 /** Chunks that each thread holds when the next one is sent ahead of time. */
 const DEPTH = 2;
+/** Only for tasks shorter than this: behind a long one, a task would wait while another thread is free. */
+const AHEAD_MS = 10;
+/** A chunk whose tasks turn out to take longer than expected ends after this time, and its rest goes elsewhere. */
+const BUDGET_MS = 50;
 /** The automatic window: at least this many tasks, unless they are large. */
 const WINDOW_TASKS = 256;
 /** The automatic window: inputs and values beyond this size are not piled up. */
-const WINDOW_BYTES = 64 * 1024 * 1024;
+const WINDOW_BYTES = 16 * 1024 * 1024;
 
 const NEVER_BEGAN: AttemptTimes = { attempts: 0, startedAt: undefined, durationMs: 0, workerId: undefined };
 
 /** Starts the tasks of one run. */
 export class Schedule {
   readonly #host: ScheduleHost;
-  readonly #slots: number;
   readonly #isExclusive: boolean;
   readonly #inFlight = new Map<Chunk, Execution>();
   readonly #backoffs = new Map<NodeJS.Timeout, Chunk>();
@@ -65,13 +74,13 @@ export class Schedule {
   #reason: Error | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
   #isIdle = false;
-  #isPumping = false;
+  #isFilling = false;
+  #isAskedFor = false;
 
   constructor(host: ScheduleHost) {
     this.#host = host;
     const { concurrency, executor } = host;
     this.#isExclusive = concurrency === executor.parallelism;
-    this.#slots = this.#isExclusive ? concurrency * DEPTH : concurrency;
   }
 
   get isStopping(): boolean {
@@ -90,42 +99,36 @@ export class Schedule {
     this.#backoffs.set(timer, chunk);
   }
 
-  /** Fills the free slots. A call from within (an input or an outcome can run code of the caller) leaves it to the loop. */
+  /** Asks for the free slots to be filled. */
   pump(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    try {
-      while (!this.isStopping && this.#inFlight.size < this.#slots) {
-        const chunk = this.#nextChunk();
-        if (chunk === undefined) break;
-        if (this.isStopping) this.#giveUpAll(chunk);
-        else this.#start(chunk);
-      }
-    } catch (error) {
-      this.#host.onFatal(error);
-    }
-    this.#isPumping = false;
-    this.checkIdle();
+    if (this.#isAskedFor) return;
+    this.#isAskedFor = true;
+    queueMicrotask(() => {
+      this.#isAskedFor = false;
+      this.#fill();
+    });
   }
 
   /**
    * Starts nothing any more.
    *
-   * @param force - 'drain' lets running tasks finish within `graceMs`, 'abort' tells them to end now
+   * @param force - 'drain' lets running tasks finish, 'abort' tells them to end now
+   * @param drainMs - how long a drain may take before it becomes an abort; Infinity for as long as it takes
    */
-  stop(force: 'drain' | 'abort', reason: Error, graceMs: number = this.#host.graceMs): void {
+  stop(force: 'drain' | 'abort', reason: Error, drainMs: number = this.#host.graceMs): void {
     if (this.#isIdle || this.#force === 'abort') return;
     const isFirst = this.#force === 'none';
     this.#force = force;
     this.#reason ??= reason;
     if (isFirst) this.#cancelWaiting(this.#reason);
     clearTimeout(this.#drainTimer);
-    if (force === 'drain') this.#drainTimer = setTimeout(() => this.stop('abort', reason), graceMs);
-    for (const execution of this.#inFlight.values()) {
-      if (force === 'drain') execution.stop();
-      else execution.abort(this.#reason);
+    if (force === 'drain' && drainMs !== Number.POSITIVE_INFINITY) {
+      this.#drainTimer = setTimeout(() => this.stop('abort', reason), drainMs);
     }
-    this.checkIdle();
+    // All must be stopped before the first is aborted: its end would let the next one begin.
+    for (const execution of this.#inFlight.values()) execution.stop();
+    if (force === 'abort') for (const execution of this.#inFlight.values()) execution.abort(this.#reason);
+    this.pump();
   }
 
   /** Looks whether the run is over; called again when outcomes were recorded. */
@@ -138,7 +141,7 @@ export class Schedule {
       this.#suspects.length > 0;
     if (
       this.#isIdle ||
-      this.#isPumping ||
+      this.#isFilling ||
       isWaiting ||
       settler.isRecording ||
       !(source.isDone || this.isStopping)
@@ -149,24 +152,43 @@ export class Schedule {
     this.#host.onIdle();
   }
 
-  #start(chunk: Chunk): void {
-    const { executor, counters } = this.#host;
-    counters.running += chunk.inputs.length;
-    if (chunk.isolated) this.#isolated++;
-    const execution = executor.execute(chunk, this.#isExclusive);
-    this.#inFlight.set(chunk, execution);
-    execution.over.then(
-      (leftovers) => this.#over(chunk, leftovers),
-      (error: unknown) => {
-        this.#host.onFatal(error);
-        this.#over(chunk, []);
-      },
-    );
+  #fill(): void {
+    this.#isFilling = true;
+    try {
+      while (!this.isStopping && this.#inFlight.size < this.#slots) {
+        const chunk = this.#nextChunk();
+        if (chunk === undefined) break;
+        // Reading an input runs code of the caller, which may have stopped the run.
+        if (this.isStopping) this.#giveUpAll(chunk);
+        else this.#start(chunk);
+      }
+    } catch (error) {
+      this.#host.onSourceError(error);
+    }
+    this.#isFilling = false;
+    this.checkIdle();
   }
 
-  #over(chunk: Chunk, leftovers: readonly Leftover[]): void {
+  get #slots(): number {
+    const { concurrency, chunkSize } = this.#host;
+    const isAhead =
+      this.#isExclusive && this.#isolated + this.#suspects.length === 0 && chunkSize.taskMs < AHEAD_MS;
+    return isAhead ? concurrency * DEPTH : concurrency;
+  }
+
+  #start(chunk: Chunk): void {
+    const { executor, counters, isAdaptive } = this.#host;
+    counters.running += chunk.inputs.length;
+    if (chunk.isolated) this.#isolated++;
+    const execution = executor.execute(chunk, this.#isExclusive, isAdaptive ? BUDGET_MS : undefined);
+    this.#inFlight.set(chunk, execution);
+    execution.over.then((end) => this.#over(chunk, end), this.#host.onFatal);
+  }
+
+  #over(chunk: Chunk, { leftovers, fatal }: ChunkEnd): void {
+    if (fatal !== undefined) this.#host.onFatal(fatal);
     this.#host.counters.running -= leftovers.length;
-    // In flight until its leftovers are taken up: giving out an outcome pumps, and must not find the run idle here.
+    // In flight until its leftovers are taken up: the run must not be found idle in between.
     for (const leftover of leftovers) this.#takeUp(chunk, leftover);
     this.#inFlight.delete(chunk);
     if (chunk.isolated) this.#isolated--;
@@ -194,34 +216,63 @@ export class Schedule {
           attempts: chunk.attempt,
         });
       case 'again':
-      case 'suspect': {
-        if (isTransfer(chunk.inputs[position]) && !this.isStopping) {
-          const error = new HeddleError(
-            'HEDDLE_INPUT_TRANSFERRED',
-            'The thread that had this input ended, and the input went with it; do not transfer inputs of tasks that may have to run again',
-          );
-          return settler.finish(chunk, position, 'failed', error, {
-            ...NEVER_BEGAN,
-            attempts: chunk.attempt,
-          });
-        }
-        const again = single(chunk, position, {
-          attempt: chunk.attempt,
-          isolated: kind === 'suspect' || chunk.isolated,
-        });
-        if (this.isStopping) return this.#giveUp(again);
-        (again.isolated ? this.#suspects : this.#again).push(again);
-        return undefined;
+        if (!leftover.isHere && this.#hasMoved(chunk, position)) return undefined;
+        return this.#runAgain(
+          single(chunk, position, leftover.isHere ? { troubles: chunk.troubles + 1 } : {}),
+        );
+      case 'suspect':
+        if (this.#hasMoved(chunk, position)) return undefined;
+        return this.#runAgain(single(chunk, position, { isolated: true }));
+      case 'unexplained': {
+        if (this.#hasMoved(chunk, position)) return undefined;
+        const { troubles } = chunk;
+        if (!chunk.isolated)
+          return this.#runAgain(single(chunk, position, { troubles: troubles + 1, isolated: troubles > 0 }));
+        const times = {
+          attempts: chunk.attempt,
+          startedAt: undefined,
+          durationMs: 0,
+          workerId: leftover.workerId,
+        };
+        return settler.fail(chunk, position, leftover.error, times);
       }
       default:
-        return kind satisfies never;
+        return leftover satisfies never;
     }
+  }
+
+  #runAgain(task: Chunk): void {
+    if (this.isStopping) this.#giveUp(task);
+    else (task.isolated ? this.#suspects : this.#again).push(task);
+  }
+
+  /** A moved input went with its thread: the task fails, it cannot run again. */
+  #hasMoved(chunk: Chunk, position: number): boolean {
+    if (!isTransfer(chunk.inputs[position]) || this.isStopping) return false;
+    const message =
+      'The thread that had this input ended, and the input went with it; do not transfer inputs of tasks that may have to run again';
+    const error = new HeddleError('HEDDLE_INPUT_TRANSFERRED', message);
+    this.#host.settler.finish(chunk, position, 'failed', error, { ...NEVER_BEGAN, attempts: chunk.attempt });
+    return true;
   }
 
   #nextChunk(): Chunk | undefined {
     if (this.#suspects.length > 0 && this.#isolated < this.#host.executor.threads)
       return this.#suspects.shift();
-    return this.#again.shift() ?? this.#fresh();
+    return this.#fromAgain() ?? this.#fresh();
+  }
+
+  /** Tasks that come back side by side travel together again, unless there was trouble with one. */
+  #fromAgain(): Chunk | undefined {
+    const first = this.#again[0];
+    if (first === undefined) return undefined;
+    const most = first.troubles > 0 ? 1 : this.#host.chunkSize.next(this.#again.length, this.#slots);
+    let count = 1;
+    for (; count < Math.min(most, this.#again.length); count++) {
+      const { ordinal, attempt, troubles } = this.#again[count] as Chunk;
+      if (ordinal !== first.ordinal + count || attempt !== first.attempt || troubles > 0) break;
+    }
+    return joined(this.#again.splice(0, count));
   }
 
   #fresh(): Chunk | undefined {
@@ -234,6 +285,7 @@ export class Schedule {
     const taken = source.take(Math.min(space, chunkSize.next(remaining, this.#slots)));
     if (taken === undefined) return undefined;
     counters.read = source.read;
+    chunkSize.notice(roughBytes(taken.inputs.at(-1)));
     return {
       ordinal,
       indexes: undefined,
@@ -241,6 +293,7 @@ export class Schedule {
       keys: taken.keys,
       attempt: 1,
       isolated: false,
+      troubles: 0,
       readyAt: now(),
     };
   }
@@ -273,10 +326,22 @@ export class Schedule {
   }
 
   #giveUpAll(chunk: Chunk): void {
-    for (const position of chunk.inputs.keys()) this.#giveUp(single(chunk, position, chunk));
+    for (const position of chunk.inputs.keys()) this.#giveUp(single(chunk, position, {}));
   }
 
   #stopReason(): Error {
     return this.#reason ?? new HeddleError('HEDDLE_ABORTED', 'The run was aborted');
   }
+}
+
+/** Consecutive tasks as one chunk. */
+function joined(tasks: readonly Chunk[]): Chunk {
+  const [first] = tasks as readonly [Chunk];
+  if (tasks.length === 1) return first;
+  return {
+    ...first,
+    indexes: first.indexes === undefined ? undefined : tasks.flatMap(({ indexes }) => indexes ?? []),
+    inputs: tasks.map(({ inputs }) => inputs[0]),
+    keys: first.keys === undefined ? undefined : tasks.flatMap(({ keys }) => keys ?? []),
+  };
 }

@@ -5,9 +5,10 @@
  * when the recorder says that it is kept. Consecutive tasks that succeeded go through together, as one block.
  */
 
+import { OptionError } from '../protocol/errors.js';
 import type { SettledMessage } from '../protocol/messages.js';
 import { type AttemptTimes, type Failed, unsuccessful } from '../protocol/outcome.js';
-import { reviveError } from '../protocol/serialized-error.js';
+import { describe, reviveError } from '../protocol/serialized-error.js';
 import { taskKey } from '../protocol/task-key.js';
 import { isTransfer } from '../protocol/transfer.js';
 import type { Recorder } from '../session/recorder.js';
@@ -88,7 +89,7 @@ export class Settler {
   /** One attempt failed: its next one is planned, or the task has failed. */
   fail(chunk: Chunk, position: number, error: Error, attempt: AttemptTimes): void {
     const { options, counters, events, random } = this.#host;
-    const again = single(chunk, position, { attempt: chunk.attempt + 1, isolated: false });
+    const again = single(chunk, position, { attempt: chunk.attempt + 1, isolated: false, troubles: 0 });
     if (this.#isWorthRetrying(chunk, position, error)) {
       const delayMs = backoffMs(options.retry, again.attempt, random);
       counters.retries++;
@@ -131,7 +132,12 @@ export class Settler {
     if (chunk.attempt >= retry.attempts || isTransfer(chunk.inputs[position]) || this.#host.isStopping())
       return false;
     try {
-      return retry.retryIf(error, chunk.attempt);
+      const isWorth: unknown = retry.retryIf(error, chunk.attempt);
+      if (typeof isWorth === 'boolean') return isWorth;
+      throw new OptionError(
+        'retry.retryIf',
+        `Expected \`retry.retryIf\` to answer true or false, got ${describe(isWorth)}`,
+      );
     } catch (cause) {
       this.#host.onFatal(cause);
       return false;
@@ -163,7 +169,11 @@ export class Settler {
     }
     if (options.onOutcome !== undefined) {
       try {
-        for (let i = 0; i < block.length; i++) options.onOutcome(block.at(i));
+        for (let i = 0; i < block.length; i++) {
+          const answer: unknown = options.onOutcome(block.at(i));
+          // An async callback type-checks; its rejection must not end the process.
+          if (answer instanceof Promise) answer.catch((error: unknown) => this.#host.onFatal(error));
+        }
       } catch (error) {
         this.#host.onFatal(error);
       }
@@ -176,17 +186,16 @@ export class Settler {
 export function single(
   chunk: Chunk,
   position: number,
-  as: { readonly attempt: number; readonly isolated: boolean },
+  changes: Partial<Pick<Chunk, 'attempt' | 'isolated' | 'troubles'>>,
 ): Chunk {
   const key = chunk.keys?.[position];
   return {
+    ...chunk,
     ordinal: chunk.ordinal + position,
     indexes: chunk.indexes === undefined ? undefined : [chunk.indexes[position] as number],
     inputs: [chunk.inputs[position]],
     keys: key === undefined ? undefined : [key],
-    attempt: as.attempt,
-    isolated: as.isolated,
-    readyAt: chunk.readyAt,
+    ...changes,
   };
 }
 

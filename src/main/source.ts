@@ -44,12 +44,13 @@ export class Source {
   #isPulling = false;
   #isExhausted = false;
   #error: HeddleError | undefined;
+  #isErrorTold = false;
 
   /** @throws {@link HeddleError} HEDDLE_INVALID_OPTION when the inputs are not iterable */
   constructor(inputs: Inputs<unknown>, options: SourceOptions) {
     this.#onReady = options.onReady;
     this.#key = options.key;
-    const { length, size } = inputs as { length?: unknown; size?: unknown };
+    const { length, size } = (inputs ?? {}) as { length?: unknown; size?: unknown };
     if (Array.isArray(inputs)) this.#array = inputs;
     else if (typeof inputs === 'object' && inputs !== null && Symbol.asyncIterator in inputs) {
       this.#asyncIterator = inputs[Symbol.asyncIterator]();
@@ -67,7 +68,7 @@ export class Source {
 
   /** True when every input was given out. */
   get isDone(): boolean {
-    return this.#isExhausted && this.#buffer.length === 0;
+    return this.#isExhausted && this.#buffer.length === 0 && (this.#error === undefined || this.#isErrorTold);
   }
 
   /**
@@ -76,16 +77,16 @@ export class Source {
    * @throws {@link HeddleError} HEDDLE_INPUT_SOURCE, HEDDLE_INVALID_KEY, HEDDLE_DUPLICATE_KEY
    */
   take(max: number): Taken | undefined {
-    const inputs = this.#next(max);
+    const inputs = this.#error === undefined ? this.#next(max) : this.#buffer.splice(0, max);
+    const keys = this.#key === undefined ? undefined : this.#keysOf(inputs);
     if (inputs.length === 0) {
-      if (this.#error !== undefined && !this.#isExhausted) {
+      if (this.#error !== undefined && !this.#isErrorTold) {
+        this.#isErrorTold = true;
         this.#isExhausted = true;
         throw this.#error;
       }
       return undefined;
     }
-    const keys =
-      this.#key === undefined ? undefined : inputs.map((input, i) => this.#keyOf(input, this.read + i));
     this.read += inputs.length;
     return { inputs, keys };
   }
@@ -97,7 +98,10 @@ export class Source {
     this.#buffer = [];
     try {
       this.#iterator?.return?.();
-      await this.#asyncIterator?.return?.();
+      const returned = Promise.resolve(this.#asyncIterator?.return?.());
+      // A generator that waits for its own input answers only when that has come, which may be never.
+      if (this.#isPulling) returned.catch(() => {});
+      else await returned;
     } catch {
       // The run is over and has its result; a source that fails while it is let go cannot change that.
     }
@@ -170,6 +174,19 @@ export class Source {
       clearImmediate(turn);
     }
     this.#onReady();
+  }
+
+  /** Keys up to the first input that has none; from there on the inputs are dropped and the error is kept. */
+  #keysOf(inputs: unknown[]): string[] {
+    const keys: string[] = [];
+    try {
+      for (const input of inputs) keys.push(this.#keyOf(input, this.read + keys.length));
+    } catch (error) {
+      this.#error = error as HeddleError;
+      this.#buffer = [];
+      inputs.length = keys.length;
+    }
+    return keys;
   }
 
   #keyOf(input: unknown, index: number): string {

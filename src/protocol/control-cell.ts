@@ -8,7 +8,7 @@
  *   int32[1]  TIMED_OUT  coordinator → thread   begun count of the attempt that outlived its timeout, 0 = none
  *   int32[2]  THREAD     thread → coordinator   id of the thread that picked the chunk up, 0 = not yet
  *   int32[3]  BEGUN      thread → coordinator   tasks begun so far; the running one is at position BEGUN - 1
- *   int32[4]  PHASE      thread → coordinator   0 between tasks, 1 in the task's synchronous part, 2 awaiting it
+ *   int32[4]  PHASE      thread → coordinator   0 between tasks, 1 in the task's synchronous part, 2 awaiting it, 3 loading the module
  *   int32[5]  LISTENS    thread → coordinator   begun count of the task that asked for its signal, 0 = none
  *   float64[3] SINCE     thread → coordinator   when the running task began, ms since the epoch
  *
@@ -26,7 +26,7 @@ const LISTENS = 5;
 const SINCE = 3;
 
 /** Where the thread is within its current task. */
-export const PHASES = { between: 0, synchronous: 1, awaiting: 2 } as const;
+export const PHASES = { between: 0, synchronous: 1, awaiting: 2, loading: 3 } as const;
 
 /** This thread's time origin, in ms since the epoch. Read once: the getter costs as much as the clock itself. */
 export const ORIGIN: number = performance.timeOrigin;
@@ -55,6 +55,19 @@ export class ControlCell {
     Atomics.store(this.#int, PHASE, PHASES.synchronous);
   }
 
+  /** Thread: the task begins after all not, because it was asked to stop in the same moment. */
+  takeBack(position: number): void {
+    Atomics.store(this.#int, PHASE, PHASES.between);
+    Atomics.store(this.#int, BEGUN, position);
+  }
+
+  /** Thread: it has the request and loads the module. */
+  startLoading(threadId: number): void {
+    this.#float[SINCE] = now();
+    Atomics.store(this.#int, PHASE, PHASES.loading);
+    Atomics.store(this.#int, THREAD, threadId);
+  }
+
   /** Thread: where it is within the task. */
   set phase(phase: number) {
     Atomics.store(this.#int, PHASE, phase);
@@ -67,11 +80,6 @@ export class ControlCell {
   /** Thread: the task at this position can hear an abort. */
   listen(position: number): void {
     Atomics.store(this.#int, LISTENS, position + 1);
-  }
-
-  /** Thread: this thread has the chunk. */
-  set threadId(id: number) {
-    Atomics.store(this.#int, THREAD, id);
   }
 
   get threadId(): number {

@@ -17,6 +17,8 @@ export interface LoadRequest {
   readonly type: 'load';
   /** URL of the task module. */
   readonly module: string;
+  /** Memory of a ControlCell: says when the thread began to load. */
+  readonly cell: SharedArrayBuffer;
 }
 
 /** Thread → coordinator, the answer to a LoadRequest. */
@@ -37,6 +39,10 @@ export interface ChunkRequest {
   readonly attempt: number;
   readonly timeoutMs: number | undefined;
   readonly exclusive: boolean;
+  /** After this time the chunk ends behind the running task, and what is left goes elsewhere. */
+  readonly budgetMs: number | undefined;
+  /** Number of the chunk: messages that a task sends late, when its channel is leased to another chunk, are told by it. */
+  readonly chunkId: number;
   /** Memory of a ControlCell. */
   readonly cell: SharedArrayBuffer;
   /** Names the port for ThreadMessage up and AbortMessage down. Filled in when the chunk's thread is known. */
@@ -79,6 +85,7 @@ export interface AttemptFailure {
 /** A task tells how far it is. */
 export interface ProgressMessage {
   readonly type: 'progress';
+  readonly chunkId: number;
   readonly position: number;
   readonly fraction: number;
   readonly note: string | undefined;
@@ -87,6 +94,7 @@ export interface ProgressMessage {
 /** A task writes a log line. */
 export interface LogMessage {
   readonly type: 'log';
+  readonly chunkId: number;
   readonly position: number;
   readonly level: LogLevel;
   readonly message: string;

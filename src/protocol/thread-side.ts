@@ -30,6 +30,7 @@ export interface ChunkWork {
   readonly keys: readonly string[] | undefined;
   readonly attempt: number;
   readonly timeoutMs: number | undefined;
+  readonly budgetMs: number | undefined;
 }
 
 /** workers/run-chunk.ts */

@@ -8,7 +8,7 @@
  */
 
 import { isMainThread, type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
-import { ControlCell } from '../protocol/control-cell.js';
+import { ControlCell, PHASES } from '../protocol/control-cell.js';
 import { HeddleError, internalError } from '../protocol/errors.js';
 import type {
   AbortMessage,
@@ -54,6 +54,7 @@ export default function handle(request: LoadRequest | ChunkRequest): Promise<Loa
 }
 
 async function load(request: LoadRequest): Promise<LoadAnswer> {
+  new ControlCell(request.cell).startLoading(threadId);
   try {
     await loadTask(request.module);
     return { ok: true };
@@ -65,11 +66,15 @@ async function load(request: LoadRequest): Promise<LoadAnswer> {
 async function run(request: ChunkRequest): Promise<ChunkAnswer> {
   const end = channelEnd(request);
   const cell = new ControlCell(request.cell);
-  cell.threadId = threadId;
-  const release = request.exclusive ? await takeTurn(request.runId) : undefined;
-  busy.add(end);
+  cell.startLoading(threadId);
+  let release: (() => void) | undefined;
   try {
-    await runChunk(await loadTask(request.module), request, cell, chunkChannel(request.runId, end));
+    const task = await loadTask(request.module);
+    cell.phase = PHASES.between;
+    if (request.exclusive) release = await takeTurn(request.runId);
+    busy.add(end);
+    await runChunk(task, request, cell, chunkChannel(request, end));
+    await flushOutput();
     return { ok: true };
   } catch (error) {
     return { ok: false, error: serializeError(error) };
@@ -77,6 +82,13 @@ async function run(request: ChunkRequest): Promise<ChunkAnswer> {
     busy.delete(end);
     end.wake = undefined;
     release?.();
+  }
+}
+
+/** What tasks printed travels through the caller's event loop; it must be there before the thread may be ended. */
+async function flushOutput(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));
   }
 }
 
@@ -95,6 +107,7 @@ function channelEnd({ channel, port }: ChunkRequest): ChannelEnd {
     if (port === undefined) throw internalError(`channel ${channel} is not known in thread ${threadId}`);
     end = { port, isListening: false, reason: undefined, wake: undefined };
     channels.set(channel, end);
+    port.once('close', () => channels.delete(channel));
   }
   end.reason = undefined;
   return end;
@@ -115,16 +128,24 @@ async function takeTurn(runId: number): Promise<() => void> {
   };
 }
 
-function chunkChannel(runId: number, end: ChannelEnd): ChunkChannel {
+function chunkChannel({ runId, chunkId }: ChunkRequest, end: ChannelEnd): ChunkChannel {
   const { port } = end;
   return {
     settled: (message, transferList) => port.postMessage(message, transferList as never[]),
-    progress: (position, fraction, note) => send(port, { type: 'progress', position, fraction, note }),
+    progress: (position, fraction, note) =>
+      send(port, { type: 'progress', chunkId, position, fraction, note }),
     log: (position, level, message, fields) => {
       try {
-        send(port, { type: 'log', position, level, message, fields });
+        send(port, { type: 'log', chunkId, position, level, message, fields });
       } catch {
-        send(port, { type: 'log', position, level, message, fields: { unsendable: describe(fields) } });
+        send(port, {
+          type: 'log',
+          chunkId,
+          position,
+          level,
+          message,
+          fields: { unsendable: describe(fields) },
+        });
       }
     },
     services: () =>

@@ -69,6 +69,8 @@ export class Report {
       values: this.#values,
       failures: this.#failures,
     };
+    // A task may be running: it began when the last one that is reported here ended.
+    this.#times[0] = this.#times[count] as number;
     this.#from += count;
     this.#count = 0;
     this.#values = [];

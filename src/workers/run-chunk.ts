@@ -19,7 +19,7 @@ import { Report } from './report.js';
 import { AttemptContext, type ContextHost, timeoutError } from './task-context.js';
 
 /** A report older than this is sent before the next task begins. */
-const FLUSH_MS = 4;
+const FLUSH_MS = 10;
 
 /** Progress reports of one chunk are at least this far apart, but the last one (fraction 1) always leaves. */
 const PROGRESS_MS = 100;
@@ -69,18 +69,24 @@ class ChunkRun {
   }
 
   async run(): Promise<void> {
-    const { inputs } = this.#work;
+    const { inputs, budgetMs = Number.POSITIVE_INFINITY } = this.#work;
     const cell = this.#cell;
     const report = this.#report;
     let at = performance.now();
     let flushedAt = at;
-    for (let position = 0; position < inputs.length && !cell.isStopped; position++) {
+    const endAt = at + budgetMs;
+    for (let position = 0; position < inputs.length && (at < endAt || position === 0); position++) {
       if (at - flushedAt > FLUSH_MS) {
         report.flush();
         flushedAt = at;
       }
       report.begin(at);
       cell.begin(position, ORIGIN + at);
+      // Looked at behind `begin`: whoever asks to stop sees either that the task began or that it will not.
+      if (cell.isStopped) {
+        cell.takeBack(position);
+        break;
+      }
       const ctx = new AttemptContext(this.#host, position);
       try {
         let value = this.#call(inputs[position], ctx);

@@ -289,7 +289,7 @@ describe('the end of a run', () => {
     expect(share.stderr).toContain('more than the 25 % allowed');
     expect(within.stderr).toContain('1 succeeded   1 failed');
     expect(deadline.code).toBe(3);
-    expect(deadline.stderr).toMatch(/1 succeeded {3}0 failed {3}\d aborted/);
+    expect(deadline.stderr).toMatch(/1 succeeded {3}0 failed {3}2 aborted/);
     expect(deadline.stderr).toContain('The run reached its deadline of 2000 ms');
     expect(failedAndDeadline.code).toBe(1);
   });

@@ -95,8 +95,14 @@ describe('what must end', () => {
   });
 
   it('abort reaches attempts that listen', async () => {
-    const run = runtime.run(chaos, [{ do: 'waitForSignal' }, { do: 'waitForSignal' }], { concurrency: 2 });
-    while (run.progress.running < 2) await new Promise((resolve) => setImmediate(resolve));
+    let started = 0;
+    const listen = (_: number, { signal }: TaskContext) =>
+      new Promise((_resolve, reject) => {
+        started++;
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      });
+    const run = runtime.run(listen, [1, 2], { concurrency: 2 });
+    while (started < 2) await new Promise((resolve) => setImmediate(resolve));
     run.abort();
 
     expect(await run.report()).toMatchObject({ status: 'aborted', aborted: 2 });

@@ -86,22 +86,39 @@ describe('blame', () => {
   });
 
   it.each([
-    ['one awaiting task and an exit', [state({})], 'exit', ['guilty']],
     [
-      'one awaiting task and an uncaught error, which a task before may have left',
+      'one awaiting task and an exit, which a timer of a task before may have caused',
       [state({})],
-      'uncaught',
+      'exit',
       ['suspect'],
     ],
+    ['one awaiting task and an uncaught error', [state({})], 'uncaught', ['suspect']],
     ['the same in a thread of its own', [state({ isolated: true })], 'uncaught', ['guilty']],
     ['several awaiting tasks', [state({}), state({})], 'exit', ['suspect', 'suspect']],
     [
-      'one inside its synchronous part',
+      'an exit inside a synchronous part',
       [state({}), state({ phase: PHASES.synchronous })],
-      'out-of-memory',
+      'exit',
       ['bystander', 'guilty'],
     ],
-    ['a chunk that did not begin', [state({ begun: 0 }), state({})], 'exit', ['bystander', 'guilty']],
+    [
+      'memory, which all tasks before may have filled',
+      [state({}), state({ phase: PHASES.synchronous })],
+      'out-of-memory',
+      ['bystander', 'suspect'],
+    ],
+    [
+      'memory in a thread of its own',
+      [state({ phase: PHASES.synchronous, isolated: true })],
+      'out-of-memory',
+      ['guilty'],
+    ],
+    [
+      'a chunk that did not begin',
+      [state({ begun: 0, phase: PHASES.between }), state({})],
+      'exit',
+      ['bystander', 'suspect'],
+    ],
     [
       'a chunk between tasks',
       [state({ begun: 3, reported: 3, phase: PHASES.between })],

@@ -6,7 +6,6 @@
  * written, or when the run never gave an outcome because it was impossible.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   createRuntime,
   HeddleError,
@@ -37,8 +36,6 @@ export interface BatchParts extends RunParts {
   readonly writeStdout: StdoutWrite;
 }
 
-/** How long the output of tasks may take from their threads to here. */
-const OUTPUT_MS = 10;
 /** With a share as failure limit and a batch of unknown length, the share counts only from here on. */
 const MIN_SHARE_TASKS = 20;
 
@@ -241,7 +238,7 @@ class Batch {
   }
 
   async #conclude(run: Run): Promise<Ending> {
-    const { display, signals, settings } = this.#parts;
+    const { display, signals } = this.#parts;
     let report: Report | undefined;
     let fatal: unknown;
     try {
@@ -249,8 +246,6 @@ class Batch {
     } catch (error) {
       fatal = error;
     }
-    // What tasks printed last is still on its way from their threads; it is lost when they end first.
-    if (settings.flags.inline !== true) await sleep(OUTPUT_MS);
     await this.#runtime?.close();
     display.stop();
     const known = [fatal, this.#outputError, report?.reason];

@@ -11,10 +11,14 @@ export interface WatchOwner {
   isHeldUp(): boolean;
   /** The running attempt, the `begun`-th, outlived the timeout. */
   onTimeout(begun: number): void;
+  /** No attempt is running, for as long as the timeout; the chunk may be stuck. */
+  onQuiet(): void;
 }
 
-/** While held up, an attempt is looked at again after this time. */
+/** While held up, an attempt is looked at again after this time, and once more after it could go on. */
 const HELD_UP_MS = 20;
+/** However often it was held up, an attempt never gets more than this many times its timeout. */
+const MOST_TIMEOUTS = 10;
 
 /** The watch over one chunk. */
 export class AttemptWatch {
@@ -24,6 +28,10 @@ export class AttemptWatch {
   readonly #cell: ControlCell;
   readonly #owner: WatchOwner;
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** The attempt that was held up when it was last looked at. */
+  #heldUp = 0;
+  /** Begun count when no attempt was running at the last look; -1 when one was. */
+  #quietAt = -1;
 
   constructor(cell: ControlCell, timeoutMs: number | undefined, owner: WatchOwner) {
     this.#cell = cell;
@@ -38,7 +46,7 @@ export class AttemptWatch {
 
   /** Calls back after a time, unless the `begun`-th attempt has ended by then. */
   whenStillRunning(begun: number, ms: number, callback: () => void): void {
-    this.#after(ms, () => {
+    this.after(ms, () => {
       if (this.isRunning && this.#cell.begun === begun) callback();
     });
   }
@@ -50,23 +58,33 @@ export class AttemptWatch {
   }
 
   #watch(ms: number, timeoutMs: number): void {
-    this.#after(ms, () => this.#watch(this.#look(timeoutMs), timeoutMs));
+    this.after(ms, () => this.#watch(this.#look(timeoutMs), timeoutMs));
   }
 
   /** Looks at the running attempt; answers when to look again. */
   #look(timeoutMs: number): number {
     const { begun, since } = this.#cell;
-    if (!this.isRunning) return timeoutMs;
+    if (!this.isRunning) {
+      if (this.#quietAt === begun) this.#owner.onQuiet();
+      this.#quietAt = begun;
+      return timeoutMs;
+    }
+    this.#quietAt = -1;
     const leftMs = since + timeoutMs - now();
     if (leftMs > 0) return Math.ceil(leftMs);
     // Begun and since are two reads: another task may have begun between them.
     if (begun !== this.#cell.begun) return timeoutMs;
-    if (this.#owner.isHeldUp()) return HELD_UP_MS;
+    if (leftMs > -MOST_TIMEOUTS * timeoutMs) {
+      const wasHeldUp = this.#heldUp === begun;
+      this.#heldUp = this.#owner.isHeldUp() ? begun : 0;
+      if (wasHeldUp || this.#heldUp === begun) return HELD_UP_MS;
+    }
     this.#owner.onTimeout(begun);
     return timeoutMs;
   }
 
-  #after(ms: number, callback: () => void): void {
+  /** Calls back after a time, unless the chunk is over by then. */
+  after(ms: number, callback: () => void): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       if (!this.isOver) callback();

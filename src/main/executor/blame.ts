@@ -5,11 +5,10 @@
  * Guilt is only given where it is certain; in doubt a task runs again at no cost, alone in a fresh thread, where a second
  * death is proof.
  *
- *   ended by heddle (timeout, abort)   the caller of `terminate` names the task; everybody else is a bystander
- *   a task was in its synchronous part nothing else can have run: it is guilty
- *   an uncaught error outside that     left behind by any task, also one that ended: suspects all, unless the thread was
- *                                      fresh and had one task only
- *   exit or out of memory              guilty if it was the only one begun, else suspects all
+ *   ended by heddle (timeout, abort)    the caller of `terminate` names the task; everybody else is a bystander
+ *   exit within a synchronous part      nothing else can have run: that task is guilty
+ *   everything else                     memory, a timer, a promise may be left from any task before: those that were
+ *                                       running are suspects, unless in a fresh thread of their own, which is proof
  */
 
 import { PHASES } from '../../protocol/control-cell.js';
@@ -33,14 +32,11 @@ export type Verdict = 'guilty' | 'suspect' | 'bystander';
 
 /** Judges the running tasks of all chunks of a thread that ended by itself. */
 export function blame(chunks: readonly ChunkState[], death: Death): Verdict[] {
-  const isRunning = chunks.map((chunk) => chunk.begun > chunk.reported);
+  const isRunning = chunks.map((chunk) => chunk.begun > chunk.reported && chunk.phase !== PHASES.between);
   const inside = chunks.findIndex((chunk, i) => isRunning[i] === true && chunk.phase === PHASES.synchronous);
-  const running = isRunning.filter(Boolean).length;
   return chunks.map((chunk, i) => {
-    if (isRunning[i] !== true) return 'bystander';
-    if (inside !== -1) return inside === i ? 'guilty' : 'bystander';
-    if (chunk.isolated) return 'guilty';
-    if (chunk.phase === PHASES.between) return 'bystander';
-    return death !== 'uncaught' && running === 1 ? 'guilty' : 'suspect';
+    if (isRunning[i] !== true || (inside !== -1 && inside !== i)) return 'bystander';
+    const isProven = chunk.isolated || (inside === i && death === 'exit');
+    return isProven ? 'guilty' : 'suspect';
   });
 }

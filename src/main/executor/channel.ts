@@ -21,13 +21,13 @@ export class Channel {
   readonly #port: MessagePort;
 
   /** @param onClose - called when either end is closed, also by the death of the thread */
-  constructor(threadId: number, onClose: () => void) {
+  constructor(threadId: number, onClose: (channel: Channel) => void) {
     const { port1, port2 } = new MessageChannel();
     this.threadId = threadId;
     this.remote = port2;
     this.#port = port1;
     port1.on('message', (message: ThreadMessage) => this.onMessage?.(message));
-    port1.once('close', onClose);
+    port1.once('close', () => onClose(this));
     // Piscina keeps the process alive while requests are in flight; an idle channel must not.
     port1.unref();
   }

@@ -23,6 +23,8 @@ export interface Chunk {
   readonly attempt: number;
   /** Execute it in a thread of its own: somebody died here, and this task may be why. */
   readonly isolated: boolean;
+  /** How often it came back without an attempt and with nobody to blame; such a task travels alone. */
+  readonly troubles: number;
   /** When its tasks became ready to run, ms since the epoch. */
   readonly readyAt: number;
 }
@@ -38,8 +40,15 @@ export interface ChunkListener {
 
 /** What became of a task that did not report. */
 export type Leftover =
-  /** It never began, or was a bystander: run it again, nothing happened. */
-  | { readonly position: number; readonly kind: 'again' }
+  /** It never began, or was a bystander: run it again, nothing happened. `isHere`: its input never left this thread. */
+  | { readonly position: number; readonly kind: 'again'; readonly isHere: boolean }
+  /** Its thread died before it began, with nobody to blame: run it again by itself, and not for ever. */
+  | {
+      readonly position: number;
+      readonly kind: 'unexplained';
+      readonly error: HeddleError;
+      readonly workerId: number;
+    }
   /** It may have killed its thread, others may have as well: run it again in a thread of its own. */
   | { readonly position: number; readonly kind: 'suspect' }
   /** Its attempt failed. */
@@ -53,10 +62,17 @@ export type Leftover =
   /** It was ended because the run is. */
   | { readonly position: number; readonly kind: 'aborted' };
 
+/** How a chunk ended. */
+export interface ChunkEnd {
+  readonly leftovers: readonly Leftover[];
+  /** What makes the whole run impossible. */
+  readonly fatal?: Error;
+}
+
 /** A chunk in execution. */
 export interface Execution {
-  /** Fulfils when the chunk is over. Rejects only with what makes the whole run impossible. */
-  readonly over: Promise<readonly Leftover[]>;
+  /** Fulfils when the chunk is over. Never rejects. */
+  readonly over: Promise<ChunkEnd>;
   /** Begins no further task of the chunk. */
   stop(): void;
   /** Also aborts the running task; ends it by force after the grace time, or at once if it cannot hear. */
@@ -71,15 +87,19 @@ export interface Executor {
   readonly threads: number;
   /** Makes ready. @throws {@link HeddleError} when the task cannot be run at all */
   start(): Promise<void>;
-  execute(chunk: Chunk, exclusive: boolean): Execution;
+  /**
+   * @param exclusive - begin it only when no other exclusive chunk of this run executes on its thread
+   * @param budgetMs - end behind the task that runs at this time; what is left comes back
+   */
+  execute(chunk: Chunk, exclusive: boolean, budgetMs: number | undefined): Execution;
   /** Lets go of what belongs to this run. */
   close(): Promise<void>;
 }
 
 /** Leftovers for all tasks of a chunk from a position on: run them again. */
-export function leftoversFrom(chunk: Chunk, from: number): Leftover[] {
+export function leftoversFrom(chunk: Chunk, from: number, isHere = false): Leftover[] {
   return Array.from(
     { length: chunk.inputs.length - from },
-    (_, i) => ({ position: from + i, kind: 'again' }) as const,
+    (_, i) => ({ position: from + i, kind: 'again', isHere }) as const,
   );
 }

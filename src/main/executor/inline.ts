@@ -6,14 +6,16 @@
  * asked for its signal, after the grace time otherwise) is given up. Its outcome says so; the function may still run.
  */
 
+import { performance } from 'node:perf_hooks';
 import { ControlCell } from '../../protocol/control-cell.js';
-import { HeddleError } from '../../protocol/errors.js';
+import { HeddleError, internalError } from '../../protocol/errors.js';
 import type { RemoteServices, Services, TaskFunction } from '../../protocol/task.js';
 import type { ChunkChannel, ChunkRunner, TaskLoader } from '../../protocol/thread-side.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
 import { AttemptWatch } from './attempt-watch.js';
 import {
   type Chunk,
+  type ChunkEnd,
   type ChunkListener,
   type Execution,
   type Executor,
@@ -31,6 +33,9 @@ export interface InlineRun extends ChunkLimits {
   readonly listener: ChunkListener;
 }
 
+/** How long chunks may keep the caller's event loop before it turns. */
+const TURN_MS = 10;
+
 /** Executes chunks on this thread. */
 export class InlineExecutor implements Executor {
   readonly parallelism = Number.POSITIVE_INFINITY;
@@ -38,6 +43,7 @@ export class InlineExecutor implements Executor {
   readonly #run: InlineRun;
   #task: TaskFunction | undefined;
   #runner: ChunkRunner | undefined;
+  #turnedAt = 0;
 
   constructor(run: InlineRun) {
     this.#run = run;
@@ -51,10 +57,20 @@ export class InlineExecutor implements Executor {
     this.#task = typeof task === 'function' ? task : await loader.loadTask(task);
   }
 
-  execute(chunk: Chunk): Execution {
-    if (this.#runner === undefined || this.#task === undefined)
-      throw new HeddleError('HEDDLE_INTERNAL', 'execute before start');
-    return new InlineChunk(chunk, this.#run).execute(this.#runner, this.#task);
+  execute(chunk: Chunk, _exclusive: boolean, budgetMs: number | undefined): Execution {
+    if (this.#runner === undefined || this.#task === undefined) throw internalError('execute before start');
+    return new InlineChunk(chunk, this.#run).execute(this.#runner, this.#task, this.#turn(), budgetMs);
+  }
+
+  /** Lets timers and I/O of the caller have their turn between chunks of synchronous tasks. */
+  #turn(): Promise<void> {
+    if (performance.now() - this.#turnedAt < TURN_MS) return Promise.resolve();
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.#turnedAt = performance.now();
+        resolve();
+      });
+    });
   }
 
   async close(): Promise<void> {}
@@ -67,27 +83,35 @@ class InlineChunk implements ChunkChannel {
   readonly #watch: AttemptWatch;
   #abortReason: Error | undefined;
   #wake: () => void = () => {};
-  #giveUp: (leftovers: readonly Leftover[]) => void = () => {};
+  #giveUp: (end: ChunkEnd) => void = () => {};
 
   constructor(chunk: Chunk, run: InlineRun) {
     this.#chunk = chunk;
     this.#run = run;
     this.#watch = new AttemptWatch(this.#cell, run.timeoutMs, {
       isHeldUp: () => false,
+      onQuiet: () => {},
       onTimeout: (begun) => this.#timeOut(begun),
     });
   }
 
-  execute(runner: ChunkRunner, task: TaskFunction): Execution {
+  execute(
+    runner: ChunkRunner,
+    task: TaskFunction,
+    turn: Promise<void>,
+    budgetMs: number | undefined,
+  ): Execution {
     const { ordinal, indexes, keys, attempt } = this.#chunk;
     const { timeoutMs } = this.#run;
     const inputs = this.#chunk.inputs.map((input) => (isTransfer(input) ? unwrapTransfer(input, []) : input));
-    const givenUp = new Promise<readonly Leftover[]>((resolve) => {
+    const givenUp = new Promise<ChunkEnd>((resolve) => {
       this.#giveUp = resolve;
     });
-    const ended = runner
-      .runChunk(task, { firstIndex: ordinal, indexes, inputs, keys, attempt, timeoutMs }, this.#cell, this)
-      .then(() => this.#rest());
+    const work = { firstIndex: ordinal, indexes, inputs, keys, attempt, timeoutMs, budgetMs };
+    // Never within `execute`: tasks and whoever listens to them may call back into the run.
+    const ended = turn
+      .then(() => runner.runChunk(task, work, this.#cell, this))
+      .then(() => ({ leftovers: this.#rest() }));
     const over = Promise.race([ended, givenUp]).finally(() => this.#watch.close());
     return { over, stop: () => this.#cell.stop(), abort: (reason) => this.#abort(reason) };
   }
@@ -152,7 +176,7 @@ class InlineChunk implements ChunkChannel {
       this.#cell.stop();
       const leftovers = this.#rest();
       leftovers[leftover.position - this.#watch.reported] = leftover;
-      this.#giveUp(leftovers);
+      this.#giveUp({ leftovers });
     });
   }
 

@@ -9,7 +9,7 @@
  * its thread at once; one that did is given the grace time first. Tasks of other chunks on that thread run again.
  */
 
-import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
+import { ControlCell, PHASES } from '../../protocol/control-cell.js';
 import { HeddleError } from '../../protocol/errors.js';
 import type { ThreadMessage } from '../../protocol/messages.js';
 import { reviveError, serializeError } from '../../protocol/serialized-error.js';
@@ -32,17 +32,20 @@ export interface ChunkLimits {
   readonly graceMs: number;
 }
 
-/** A task that keeps its thread from its event loop for longer than this blocks the others on that thread. */
-const BLOCKED_MS = 20;
+/** A chunk that did not begin when its run was aborted is waited for this long, then given up. */
+const ABANDON_MS = 100;
+
+let count = 0;
 
 /** A chunk that was sent to a pool. */
 export class ThreadChunk {
+  readonly id: number = ++count;
   readonly chunk: Chunk;
   readonly cell: ControlCell = new ControlCell();
   readonly pool: ThreadPool;
   /** What an uncaught error of the thread left as its last message. */
   crash: Error | undefined;
-  /** Set for all chunks of a thread once its death was judged. */
+  /** Set for all chunks of a thread once its death was judged: what it means for the task that was at hand. */
   verdict: Leftover | 'nobody' | undefined;
   readonly #limits: ChunkLimits;
   readonly #watch: AttemptWatch;
@@ -66,6 +69,7 @@ export class ThreadChunk {
     this.#watch = new AttemptWatch(this.cell, limits.timeoutMs, {
       isHeldUp: () => this.#isHeldUp(),
       onTimeout: (begun) => this.#timeOut(begun),
+      onQuiet: () => this.#endStuckThread(),
     });
   }
 
@@ -113,33 +117,65 @@ export class ThreadChunk {
     this.#channel?.drain();
   }
 
+  /** The thread that the chunk was sent to; 0 while there is none. */
+  get threadId(): number {
+    return this.#channel?.threadId ?? 0;
+  }
+
   /** The thread answered: the channel is free for the next chunk. */
   end(): void {
-    if (this.isOver) return;
-    this.drain();
-    this.#watch.close();
-    if (this.#channel !== undefined) this.pool.release(this.#channel);
+    this.#close();
+    if (this.#channel === undefined) return;
+    this.#channel.remote = undefined;
+    this.pool.release(this.#channel);
+    this.#channel = undefined;
   }
 
-  /** The thread is dead, or never got the request: so is the channel. */
+  /** The request could not be posted: a new channel has no other end, an older one is as good as before. */
+  endUnsent(): void {
+    if (this.#channel?.remote === undefined) return this.end();
+    this.endWithChannel();
+  }
+
+  /** The thread is dead, and so is the channel. */
   endWithChannel(): void {
-    if (this.isOver) return;
-    this.drain();
-    this.#watch.close();
+    this.#close();
     this.#channel?.close();
+    this.#channel = undefined;
   }
 
-  abort(reason: Error): void {
+  /** The run ends without waiting for this chunk, which has not begun. What the thread may still say is not heard. */
+  abandon(): void {
+    this.#watch.close();
+  }
+
+  /** @param onStuck - called when the chunk has not begun some time after that: it may be stuck behind another run */
+  abort(reason: Error, onStuck: () => void): void {
     this.cell.abort();
+    this.#watch.after(ABANDON_MS, () => {
+      if (this.cell.begun === 0) onStuck();
+      else if (this.isRunning) this.#abortRunning(reason);
+    });
+    this.#abortRunning(reason);
+  }
+
+  #abortRunning(reason: Error): void {
     if (!this.isRunning) return;
     this.#tell(reason);
     this.#endRunning({ begun: this.cell.begun, kind: 'aborted', error: reason });
+  }
+
+  #close(): void {
+    if (this.isOver) return;
+    this.drain();
+    this.#watch.close();
   }
 
   #receive(message: ThreadMessage): void {
     if (this.isOver) return;
     if (message.type === 'settled') this.#watch.reported = message.from + message.values.length;
     if (message.type === 'crash') this.crash = reviveError(message.error);
+    if ((message.type === 'log' || message.type === 'progress') && message.chunkId !== this.id) return;
     this.#onMessage(message, this);
   }
 
@@ -156,9 +192,16 @@ export class ThreadChunk {
   #isHeldUp(): boolean {
     if (this.cell.phase !== PHASES.awaiting) return false;
     for (const { isRunning, cell } of this.#neighbours()) {
-      if (isRunning && cell.phase === PHASES.synchronous && now() - cell.since > BLOCKED_MS) return true;
+      if (isRunning && cell.phase === PHASES.synchronous) return true;
     }
     return false;
+  }
+
+  /** Nothing runs on the thread and yet it does not begin: something that a task left behind blocks it. */
+  #endStuckThread(): void {
+    if (this.threadId === 0 || this.cell.phase === PHASES.loading) return;
+    for (const each of this.#neighbours()) if (each.isRunning || each.cell.phase === PHASES.loading) return;
+    this.pool.terminate(this.threadId);
   }
 
   #tell(reason: Error): void {
@@ -175,7 +218,9 @@ export class ThreadChunk {
   }
 
   #hasListeningNeighbour(): boolean {
-    for (const other of this.#neighbours()) if (other.isRunning && other.cell.listens) return true;
+    for (const other of this.#neighbours()) {
+      if (other.isRunning && other.cell.listens && other.#limits === this.#limits) return true;
+    }
     return false;
   }
 }

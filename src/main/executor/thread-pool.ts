@@ -45,7 +45,7 @@ type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina
 type PiscinaTask = Parameters<LoadBalancer>[0];
 type PiscinaWorker = Parameters<LoadBalancer>[1][number];
 
-const ENTRY = new URL('../../workers/entry.js', import.meta.url).href;
+const ENTRY = new URL('../../workers/thread.cjs', import.meta.url).href;
 
 /** A fixed number of threads. Started when first used, and again after all of them died. */
 export class ThreadPool {
@@ -56,6 +56,7 @@ export class ThreadPool {
   readonly #channels = new Map<number, Channel[]>();
   #piscina: Piscina | undefined;
   #lastError: Error | undefined;
+  readonly #terminated = new Set<number>();
 
   constructor(options: ResolvedRuntimeOptions) {
     this.#options = options;
@@ -70,6 +71,16 @@ export class ThreadPool {
     return this.#send(request, []) as Promise<LoadAnswer>;
   }
 
+  /** False for a thread that died, whoever ended it. */
+  isAlive(workerId: number): boolean {
+    return this.#piscina?.threads.some((thread) => thread.threadId === workerId) ?? false;
+  }
+
+  /** True for a thread that `terminate` ended. */
+  wasTerminated(workerId: number): boolean {
+    return this.#terminated.has(workerId);
+  }
+
   /**
    * Sends a chunk to the least busy thread. Rejects when the thread dies, or when the request cannot be cloned.
    *
@@ -82,11 +93,10 @@ export class ThreadPool {
   ): Promise<ChunkAnswer> {
     const assign: Assign = (threadId) => {
       const channel =
-        this.#channels.get(threadId)?.pop() ?? new Channel(threadId, () => this.#forget(threadId));
+        this.#channels.get(threadId)?.pop() ?? new Channel(threadId, (closed) => this.#forget(closed));
       request.channel = channel.id;
       request.port = channel.remote;
       if (channel.remote !== undefined) transferList.push(channel.remote);
-      channel.remote = undefined;
       onAssigned(channel);
     };
     // A symbol is not cloned: it is for the load balancer only.
@@ -97,6 +107,8 @@ export class ThreadPool {
   /** Keeps a channel for the next chunk of its thread. */
   release(channel: Channel): void {
     channel.onMessage = undefined;
+    // What a chunk that was given up still said must not be heard by the next one.
+    channel.drain();
     const kept = this.#channels.get(channel.threadId);
     if (kept !== undefined) kept.push(channel);
     else if (this.#piscina === undefined) channel.close();
@@ -105,7 +117,9 @@ export class ThreadPool {
 
   /** Ends a thread at once; Piscina replaces it. */
   terminate(workerId: number): void {
+    if (this.#terminated.has(workerId)) return;
     const worker = this.#piscina?.threads.find((thread) => thread.threadId === workerId);
+    if (worker !== undefined) this.#terminated.add(workerId);
     void worker?.terminate();
   }
 
@@ -138,11 +152,10 @@ export class ThreadPool {
     });
   }
 
-  /** The channels of a thread are closed together, with the thread. */
-  #forget(threadId: number): void {
-    const kept = this.#channels.get(threadId) ?? [];
-    this.#channels.delete(threadId);
-    for (const channel of kept) channel.close();
+  #forget(closed: Channel): void {
+    const kept = this.#channels.get(closed.threadId)?.filter((channel) => channel !== closed) ?? [];
+    if (kept.length === 0) this.#channels.delete(closed.threadId);
+    else this.#channels.set(closed.threadId, kept);
   }
 
   #closeChannels(): void {

@@ -7,8 +7,9 @@
  */
 
 import type { Transferable } from 'node:worker_threads';
+import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
 import { HeddleError, isHeddleError } from '../../protocol/errors.js';
-import type { ChunkRequest, ThreadMessage } from '../../protocol/messages.js';
+import type { ChunkRequest, LoadAnswer, ThreadMessage } from '../../protocol/messages.js';
 import { describe, reviveError } from '../../protocol/serialized-error.js';
 import type { Services } from '../../protocol/task.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
@@ -16,10 +17,10 @@ import type { ResolvedRuntimeOptions } from '../resolve-options.js';
 import { blame, type Death } from './blame.js';
 import {
   type Chunk,
+  type ChunkEnd,
   type ChunkListener,
   type Execution,
   type Executor,
-  type Leftover,
   leftoversFrom,
 } from './executor.js';
 import { ServiceOffer } from './services.js';
@@ -30,6 +31,8 @@ import { ThreadPool } from './thread-pool.js';
 export interface SharedThreads {
   readonly pool: ThreadPool;
   readonly chunks: Set<ThreadChunk>;
+  /** Pools of one thread, for suspects. */
+  readonly isolated: Set<ThreadPool>;
   readonly options: ResolvedRuntimeOptions;
 }
 
@@ -44,12 +47,16 @@ export interface ThreadsRun extends ChunkLimits {
 /** The code that Node gives to a thread's death by its heap limit. */
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
 
+/** A load is repeated when its thread died of somebody else, but not for ever. */
+const MOST_LOADS = 10;
+
 /** Executes the chunks of one run on the shared threads. */
 export class ThreadsExecutor implements Executor {
   readonly #shared: SharedThreads;
   readonly #run: ThreadsRun;
   readonly #services: ServiceOffer;
   readonly #unsubscribe: () => void;
+  #loadTimer: NodeJS.Timeout | undefined;
 
   constructor(shared: SharedThreads, run: ThreadsRun) {
     this.#shared = shared;
@@ -69,150 +76,196 @@ export class ThreadsExecutor implements Executor {
   }
 
   async start(): Promise<void> {
-    const { module } = this.#run;
-    const { loadTimeoutMs } = this.#shared.options;
-    let timer: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () =>
-          reject(
-            loadError(module, `took longer than ${loadTimeoutMs} ms to load (runtime option loadTimeoutMs)`),
-          ),
-        loadTimeoutMs,
-      );
-    });
-    try {
-      const answer = await Promise.race([this.#shared.pool.load({ type: 'load', module }), tooLong]);
-      if (!answer.ok) throw reviveError(answer.error);
-    } catch (cause) {
-      if (isHeddleError(cause)) throw cause;
-      // Threads that never came up fail with the error of their start; one that the module ended, with its exit.
-      if (endsThread(cause))
-        throw loadError(module, `ended its thread while it was loaded: ${messageOf(cause)}`, cause);
-      throw new HeddleError(
-        'HEDDLE_WORKER_START',
-        `Worker threads could not be started: ${messageOf(cause)}`,
-        { cause },
-      );
-    } finally {
-      clearTimeout(timer);
+    for (let loads = 1; ; loads++) {
+      const cell = new ControlCell();
+      try {
+        const answer = await this.#load(cell);
+        if (!answer.ok) throw reviveError(answer.error);
+        return;
+      } catch (cause) {
+        if (isHeddleError(cause)) throw cause;
+        const isInnocent = cell.phase !== PHASES.loading || this.#isRunningOn(cell.threadId);
+        if (endsThread(cause) && isInnocent && loads < MOST_LOADS) continue;
+        throw startError(this.#run.module, cause);
+      }
     }
   }
 
-  execute(chunk: Chunk, exclusive: boolean): Execution {
-    const pool = chunk.isolated ? new ThreadPool({ ...this.#shared.options, threads: 1 }) : this.#shared.pool;
+  execute(chunk: Chunk, exclusive: boolean, budgetMs: number | undefined): Execution {
     const sent = new ThreadChunk(
       chunk,
-      pool,
+      chunk.isolated ? this.#isolatedPool() : this.#shared.pool,
       this.#run,
       (message, from) => this.#receive(message, from),
       () => this.#onThread(sent),
     );
     this.#shared.chunks.add(sent);
-    const { promise: abandoned, resolve: abandon } = withResolvers<readonly Leftover[]>();
+    let abandon: (end: ChunkEnd) => void = () => {};
+    const abandoned = new Promise<ChunkEnd>((resolve) => {
+      abandon = resolve;
+    });
     return {
-      over: Promise.race([this.#send(sent, exclusive), abandoned]),
+      over: Promise.race([this.#send(sent, exclusive, budgetMs), abandoned]),
       stop: () => sent.cell.stop(),
-      abort: (reason) => {
-        sent.abort(reason);
-        // A chunk that never began may be stuck behind another run's task; its thread will see that it is stopped.
-        if (sent.cell.begun === 0) abandon(leftoversFrom(sent.chunk, 0));
-      },
+      abort: (reason) =>
+        sent.abort(reason, () => {
+          sent.abandon();
+          abandon({ leftovers: leftoversFrom(chunk, 0) });
+        }),
     };
   }
 
   async close(): Promise<void> {
     this.#unsubscribe();
     this.#services.close();
+    clearTimeout(this.#loadTimer);
   }
 
-  async #send(sent: ThreadChunk, exclusive: boolean): Promise<readonly Leftover[]> {
+  /** Loads the module on one thread; the time counts from when that thread begins with it. */
+  async #load(cell: ControlCell): Promise<LoadAnswer> {
+    const { pool, options } = this.#shared;
+    const { loadTimeoutMs } = options;
+    const tooLong = new Promise<never>((_, reject) => {
+      const look = () => {
+        const leftMs = cell.threadId === 0 ? loadTimeoutMs : cell.since + loadTimeoutMs - now();
+        if (leftMs > 0) this.#loadTimer = setTimeout(look, Math.ceil(leftMs));
+        else {
+          pool.terminate(cell.threadId);
+          const limit = `took longer than ${loadTimeoutMs} ms to load (runtime option loadTimeoutMs)`;
+          reject(loadError(this.#run.module, limit));
+        }
+      };
+      this.#loadTimer = setTimeout(look, loadTimeoutMs);
+    });
+    const answer = pool.load({ type: 'load', module: this.#run.module, cell: cell.buffer });
+    return Promise.race([answer, tooLong]).finally(() => clearTimeout(this.#loadTimer));
+  }
+
+  #isolatedPool(): ThreadPool {
+    const pool = new ThreadPool({ ...this.#shared.options, threads: 1 });
+    this.#shared.isolated.add(pool);
+    return pool;
+  }
+
+  async #send(sent: ThreadChunk, exclusive: boolean, budgetMs: number | undefined): Promise<ChunkEnd> {
     const { chunk } = sent;
     const transferList: Transferable[] = [];
-    const request: ChunkRequest = {
-      type: 'chunk',
-      runId: this.#run.runId,
-      module: this.#run.module,
-      firstIndex: chunk.ordinal,
-      indexes: chunk.indexes,
-      inputs: unwrapInputs(chunk.inputs, transferList),
-      keys: chunk.keys,
-      attempt: chunk.attempt,
-      timeoutMs: this.#run.timeoutMs,
-      exclusive,
-      cell: sent.cell.buffer,
-      channel: 0,
-      port: undefined,
-    };
     try {
+      const request = this.#request(sent, { exclusive, budgetMs }, transferList);
       const answer = await sent.pool.run(request, transferList, (channel) => sent.assign(channel));
       sent.end();
-      if (!answer.ok) throw reviveError(answer.error);
-      return leftoversFrom(sent.chunk, sent.reported);
+      const leftovers = leftoversFrom(chunk, sent.reported);
+      return answer.ok ? { leftovers } : { leftovers, fatal: reviveError(answer.error) };
     } catch (error) {
-      if (isHeddleError(error)) throw error;
-      if (sent.cell.threadId === 0 && isDataCloneError(error)) return this.#notCloneable(sent, error);
+      // A thread that is alive did not die of this request: it never got it.
+      if (sent.threadId !== 0 && sent.pool.isAlive(sent.threadId)) return this.#unsent(sent, error);
+      if (isHeddleError(error)) return { leftovers: leftoversFrom(chunk, sent.reported), fatal: error };
       return this.#died(sent, error);
     } finally {
       sent.endWithChannel();
       this.#shared.chunks.delete(sent);
-      if (chunk.isolated) await sent.pool.close();
+      if (chunk.isolated) {
+        await sent.pool.close();
+        this.#shared.isolated.delete(sent.pool);
+      }
     }
   }
 
-  #notCloneable(sent: ThreadChunk, cause: unknown): readonly Leftover[] {
-    if (sent.chunk.inputs.length > 1) return leftoversFrom(sent.chunk, 0);
+  #request(
+    sent: ThreadChunk,
+    how: { readonly exclusive: boolean; readonly budgetMs: number | undefined },
+    transferList: Transferable[],
+  ): ChunkRequest {
+    const { chunk } = sent;
+    const isMoving = chunk.inputs.some(isTransfer);
+    return {
+      type: 'chunk',
+      runId: this.#run.runId,
+      chunkId: sent.id,
+      module: this.#run.module,
+      firstIndex: chunk.ordinal,
+      indexes: chunk.indexes,
+      inputs: isMoving ? chunk.inputs.map((input) => unwrapInput(input, transferList)) : chunk.inputs,
+      keys: chunk.keys,
+      attempt: chunk.attempt,
+      timeoutMs: this.#run.timeoutMs,
+      exclusive: how.exclusive,
+      budgetMs: isMoving ? undefined : how.budgetMs,
+      cell: sent.cell.buffer,
+      channel: 0,
+      port: undefined,
+    };
+  }
+
+  #unsent(sent: ThreadChunk, cause: unknown): ChunkEnd {
+    sent.endUnsent();
+    if (sent.chunk.inputs.length > 1) return { leftovers: leftoversFrom(sent.chunk, 0, true) };
     const input = sent.chunk.inputs[0];
     const error = new HeddleError(
       'HEDDLE_NOT_CLONEABLE',
       `The input, ${describe(input)}, cannot be sent to a thread (${messageOf(cause)}); give plain data, or run the task inline`,
       { cause },
     );
-    return [{ position: 0, kind: 'failed', error, startedAt: Date.now(), workerId: 0 }];
+    return { leftovers: [{ position: 0, kind: 'failed', error, startedAt: now(), workerId: 0 }] };
   }
 
-  #died(sent: ThreadChunk, error: unknown): readonly Leftover[] {
+  #died(sent: ThreadChunk, error: unknown): ChunkEnd {
     if (sent.verdict === undefined) this.#judge(sent, error);
     const leftovers = leftoversFrom(sent.chunk, sent.reported);
     const { verdict } = sent;
-    if (verdict !== undefined && verdict !== 'nobody') leftovers[verdict.position - sent.reported] = verdict;
-    return leftovers;
+    if (verdict === undefined || verdict === 'nobody') return { leftovers };
+    if (verdict.kind === 'unexplained' && sent.cell.phase === PHASES.loading && sent.cell.begun === 0) {
+      return { leftovers, fatal: startError(this.#run.module, error) };
+    }
+    leftovers[verdict.position - sent.reported] = verdict;
+    return { leftovers };
   }
 
   #judge(witness: ThreadChunk, error: unknown): void {
     const chunks = this.#onThread(witness);
     for (const each of chunks) each.drain();
+    const { threadId, pool } = witness;
     const crash = chunks.find((each) => each.crash !== undefined)?.crash;
     const death = deathOf(error, crash);
     const reason = exitError(death, error, crash);
-    const isKilled = chunks.some((each) => each.killed !== undefined);
-    const verdicts = blame(
-      chunks.map((each) => each.state),
-      death,
-    );
+    if (pool.wasTerminated(threadId)) {
+      for (const each of chunks) each.verdict = each.killed ?? 'nobody';
+      return;
+    }
+    const states = chunks.map((each) => each.state);
+    const verdicts = blame(states, death);
+    const isExplained = verdicts.some((verdict) => verdict !== 'bystander');
     for (const [i, each] of chunks.entries()) {
-      const position = each.cell.begun - 1;
-      if (isKilled) each.verdict = each.killed ?? 'nobody';
-      else if (verdicts[i] === 'guilty') {
+      const { begun, since } = each.cell;
+      if (verdicts[i] === 'guilty') {
         each.verdict = {
-          position,
+          position: begun - 1,
           kind: 'failed',
           error: reason,
-          startedAt: each.cell.since,
-          workerId: each.cell.threadId,
+          startedAt: since,
+          workerId: threadId,
         };
-      } else each.verdict = verdicts[i] === 'suspect' ? { position, kind: 'suspect' } : 'nobody';
+      } else if (verdicts[i] === 'suspect') {
+        each.verdict = { position: begun - 1, kind: 'suspect' };
+      } else if (isExplained || each.reported >= each.chunk.inputs.length) {
+        each.verdict = 'nobody';
+      } else {
+        each.verdict = { position: each.reported, kind: 'unexplained', error: reason, workerId: threadId };
+      }
     }
-    if (!isKilled && witness.cell.threadId !== 0)
-      this.#run.listener.onWorkerExit(witness.cell.threadId, reason);
+    this.#run.listener.onWorkerExit(threadId, reason);
+  }
+
+  /** True when a task of any run is in execution on a thread. */
+  #isRunningOn(threadId: number): boolean {
+    for (const each of this.#shared.chunks) if (each.threadId === threadId && each.isRunning) return true;
+    return false;
   }
 
   /** The chunks that share the thread of this one, itself among them. */
   #onThread(one: ThreadChunk): ThreadChunk[] {
-    const { threadId } = one.cell;
-    if (threadId === 0) return [one];
     return [...this.#shared.chunks].filter(
-      (each) => !each.isOver && each.pool === one.pool && each.cell.threadId === threadId,
+      (each) => each === one || (!each.isOver && each.pool === one.pool && each.threadId === one.threadId),
     );
   }
 
@@ -236,9 +289,8 @@ export class ThreadsExecutor implements Executor {
   }
 }
 
-function unwrapInputs(inputs: readonly unknown[], transferList: Transferable[]): readonly unknown[] {
-  if (!inputs.some(isTransfer)) return inputs;
-  return inputs.map((input) => (isTransfer(input) ? unwrapTransfer(input, transferList as never) : input));
+function unwrapInput(input: unknown, transferList: Transferable[]): unknown {
+  return isTransfer(input) ? unwrapTransfer(input, transferList as never) : input;
 }
 
 function deathOf(error: unknown, crash: Error | undefined): Death {
@@ -280,22 +332,19 @@ function endsThread(error: unknown): boolean {
   );
 }
 
+/** Threads that never came up fail with the error of their start; one that the module ended, with its exit. */
+function startError(module: string, cause: unknown): HeddleError {
+  if (endsThread(cause))
+    return loadError(module, `ended its thread while it was loaded: ${messageOf(cause)}`, cause);
+  return new HeddleError('HEDDLE_WORKER_START', `Worker threads could not be started: ${messageOf(cause)}`, {
+    cause,
+  });
+}
+
 function loadError(module: string, what: string, cause?: unknown): HeddleError {
   return new HeddleError('HEDDLE_TASK_MODULE_LOAD', `Task module ${module} ${what}`, { cause });
 }
 
-function isDataCloneError(error: unknown): boolean {
-  return (error as { name?: unknown } | null)?.name === 'DataCloneError';
-}
-
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : describe(error);
-}
-
-function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((fulfil) => {
-    resolve = fulfil;
-  });
-  return { promise, resolve };
 }
