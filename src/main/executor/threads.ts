@@ -14,7 +14,7 @@ import { describe, reviveError } from '../../protocol/serialized-error.js';
 import type { Services } from '../../protocol/task.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
 import type { ResolvedRuntimeOptions } from '../resolve-options.js';
-import { blame, type Death } from './blame.js';
+import { blame } from './blame.js';
 import {
   type Chunk,
   type ChunkEnd,
@@ -25,6 +25,15 @@ import {
 } from './executor.js';
 import { ServiceOffer } from './services.js';
 import { type ChunkLimits, ThreadChunk } from './thread-chunk.js';
+import {
+  deathOf,
+  endsThread,
+  exitError,
+  loadError,
+  messageOf,
+  startError,
+  strayError,
+} from './thread-errors.js';
 import { ThreadPool } from './thread-pool.js';
 
 /** What runs on one pool shares: the chunks of all of them may meet on one thread. */
@@ -43,9 +52,6 @@ export interface ThreadsRun extends ChunkLimits {
   readonly services: Services;
   readonly listener: ChunkListener;
 }
-
-/** The code that Node gives to a thread's death by its heap limit. */
-const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
 
 /** A load is repeated when its thread died of somebody else, but not for ever. */
 const MOST_LOADS = 10;
@@ -291,60 +297,4 @@ export class ThreadsExecutor implements Executor {
 
 function unwrapInput(input: unknown, transferList: Transferable[]): unknown {
   return isTransfer(input) ? unwrapTransfer(input, transferList as never) : input;
-}
-
-function deathOf(error: unknown, crash: Error | undefined): Death {
-  if ((error as { code?: unknown } | null)?.code === OUT_OF_MEMORY) return 'out-of-memory';
-  return crash === undefined ? 'exit' : 'uncaught';
-}
-
-function exitError(death: Death, error: unknown, crash: Error | undefined): HeddleError {
-  if (death === 'out-of-memory') {
-    const advice = 'raise the memory limit, or let the task hold less at a time';
-    return new HeddleError('HEDDLE_OUT_OF_MEMORY', `The worker thread ran out of memory; ${advice}`, {
-      cause: error,
-    });
-  }
-  if (crash !== undefined) {
-    const message = `The worker thread ended: ${crash.name}: ${crash.message} was thrown outside the task function, in a timer, event or promise that nobody awaits`;
-    return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause: crash });
-  }
-  const code = /exited with code: (\d+)/.exec(messageOf(error))?.[1];
-  const how = code === undefined ? messageOf(error) : `exit code ${code}`;
-  return new HeddleError(
-    'HEDDLE_WORKER_EXIT',
-    `The worker thread ended (${how}) while it executed the task; process.exit in a task ends its thread`,
-    {
-      cause: error,
-    },
-  );
-}
-
-function strayError(cause: Error): HeddleError {
-  const message = `A worker thread ended between tasks and was replaced: ${cause.name}: ${cause.message} was thrown by something that an earlier task left behind`;
-  return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause });
-}
-
-function endsThread(error: unknown): boolean {
-  return (
-    (error as { code?: unknown } | null)?.code === OUT_OF_MEMORY ||
-    /^worker exited with code/.test(messageOf(error))
-  );
-}
-
-/** Threads that never came up fail with the error of their start; one that the module ended, with its exit. */
-function startError(module: string, cause: unknown): HeddleError {
-  if (endsThread(cause))
-    return loadError(module, `ended its thread while it was loaded: ${messageOf(cause)}`, cause);
-  return new HeddleError('HEDDLE_WORKER_START', `Worker threads could not be started: ${messageOf(cause)}`, {
-    cause,
-  });
-}
-
-function loadError(module: string, what: string, cause?: unknown): HeddleError {
-  return new HeddleError('HEDDLE_TASK_MODULE_LOAD', `Task module ${module} ${what}`, { cause });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error);
 }
