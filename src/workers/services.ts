@@ -7,7 +7,7 @@
  */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { type Endpoint, wrap } from 'comlink';
+import type { Endpoint } from 'comlink';
 import { HeddleError } from '../protocol/errors.js';
 import type { ServiceAnswer, ServiceDesk } from '../protocol/messages.js';
 import { reviveError } from '../protocol/serialized-error.js';
@@ -32,15 +32,22 @@ export function servicesOf(runId: number, send: (port: MessagePort) => void): Re
 }
 
 function connect(port: MessagePort, onClose: () => void): RemoteServices<Services> {
-  const { call } = wrap<ServiceDesk>(port as unknown as Endpoint);
+  let call: Promise<ServiceDesk['call']> | undefined;
   const pending = new Set<(error: Error) => void>();
   port.on('close', () => {
     onClose();
     for (const reject of pending) reject(gone());
     pending.clear();
   });
-  // The port must not keep a thread alive that has nothing else to do; while a call is pending, its chunk's port does.
-  port.unref();
+  const wrapped = async (): Promise<ServiceDesk['call']> => {
+    // Loaded for the first call: most tasks never make one, and every thread would pay for it when it starts.
+    const { wrap } = await import('comlink');
+    const { call: remoteCall } = wrap<ServiceDesk>(port as unknown as Endpoint);
+    // The port must not keep a thread alive that has nothing else to do; Piscina's does while a chunk is in flight.
+    port.unref();
+    // A proxy looks like a promise, and must not be what a promise fulfils with.
+    return (name, args) => remoteCall(name, args) as Promise<ServiceAnswer>;
+  };
   const request = (name: string, args: unknown[]) =>
     new Promise<unknown>((resolve, reject) => {
       pending.add(reject);
@@ -49,16 +56,19 @@ function connect(port: MessagePort, onClose: () => void): RemoteServices<Service
         if (answer.ok) resolve(answer.value);
         else reject(reviveError(answer.error));
       };
-      call(name, args).then(settle, (cause: unknown) => {
-        pending.delete(reject);
-        reject(
-          new HeddleError(
-            'HEDDLE_NOT_CLONEABLE',
-            `The arguments or the result of service "${name}" cannot be sent between threads: ${String(cause)}`,
-            { cause },
-          ),
-        );
-      });
+      call ??= wrapped();
+      call
+        .then((send) => send(name, args))
+        .then(settle, (cause: unknown) => {
+          pending.delete(reject);
+          reject(
+            new HeddleError(
+              'HEDDLE_NOT_CLONEABLE',
+              `The arguments or the result of service "${name}" cannot be sent between threads: ${String(cause)}`,
+              { cause },
+            ),
+          );
+        });
     });
   return new Proxy({} as RemoteServices<Services>, {
     // A promise-like look would make `await ctx.services` call a service named "then".
