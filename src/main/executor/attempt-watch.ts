@@ -85,6 +85,7 @@ export class AttemptWatch {
 
   /** Calls back after a time, unless the chunk is over by then. */
   after(ms: number, callback: () => void): void {
+    if (this.isOver) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       if (!this.isOver) callback();
