@@ -3,7 +3,6 @@
  * core, and so hide every contention.
  */
 
-// biome-ignore lint/style/noDefaultExport: the default export of a task module is its function
 export default function burn(steps: number): number {
   let state = 1;
   for (let step = 0; step < steps; step++) state = (Math.imul(state, 1664525) + 1013904223) | 0;

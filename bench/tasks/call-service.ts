@@ -10,7 +10,6 @@ import { inLanes, timed } from '../suite.js';
 
 export type CallerServices = { add(a: number, b: number): number };
 
-// biome-ignore lint/style/noDefaultExport: the default export of a task module is its function
 export default function callService(
   { calls, lanes }: { readonly calls: number; readonly lanes: number },
   ctx: TaskContext<CallerServices>,

@@ -6,7 +6,6 @@
 
 import type { TaskContext } from '../heddle.js';
 
-// biome-ignore lint/style/noDefaultExport: the default export of a task module is its function
 export default function polite(state: Int32Array, { signal }: TaskContext): never {
   Atomics.add(state, 0, 1);
   while (!signal.aborted);

@@ -4,7 +4,6 @@
  * `state` is shared memory: [0] counts the loops that have begun.
  */
 
-// biome-ignore lint/style/noDefaultExport: the default export of a task module is its function
 export default function stubborn(state: Int32Array): never {
   Atomics.add(state, 0, 1);
   for (;;) Atomics.load(state, 1);

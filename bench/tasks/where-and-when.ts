@@ -3,7 +3,6 @@
 import { performance } from 'node:perf_hooks';
 import { threadId } from 'node:worker_threads';
 
-// biome-ignore lint/style/noDefaultExport: the default export of a task module is its function
 export default function whereAndWhen(): readonly [thread: number, at: number] {
   const at = performance.timeOrigin + performance.now();
   while (performance.timeOrigin + performance.now() < at + 1);

@@ -233,10 +233,10 @@ export class RunCore {
     this.abort(new HeddleError('HEDDLE_DEADLINE', message));
   }
 
-  /** What was read is finished; then the run rejects. */
+  /** Nothing more can be read. What was read is finished, retries included; then the run rejects. */
   #onSourceError(error: unknown): void {
     this.#fatal ??= error;
-    this.#stop('drain', error, Number.POSITIVE_INFINITY);
+    if (error instanceof Error) this.#stopReason ??= error;
   }
 
   #onFatal(error: unknown): void {

@@ -84,6 +84,20 @@ describe('nothing is lost', () => {
     expect(run.progress).toMatchObject({ succeeded: 4, aborted: 0, skipped: 0 });
   });
 
+  it('when the source throws behind many tasks that were read, some of them to be retried', async () => {
+    function* source() {
+      for (let id = 0; id < 500; id++) yield { id, do: id % 100 === 7 ? 'throw' : 'ok' };
+      throw new Error('source');
+    }
+    const run = runtime.run(fixture('chaos.js'), source(), {
+      chunk: 100,
+      retry: { attempts: 2, backoffMs: 20 },
+    });
+
+    await expect(run.report()).rejects.toMatchObject({ code: 'HEDDLE_INPUT_SOURCE' });
+    expect(run.progress).toMatchObject({ succeeded: 495, failed: 5, retries: 5, aborted: 0, skipped: 0 });
+  });
+
   it('when a key is bad in the middle: the inputs before it are run', async () => {
     const run = runtime.run((n: number) => n, range(10), { chunk: 10, key: (n) => (n === 5 ? '' : n) });
 

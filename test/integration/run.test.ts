@@ -417,51 +417,28 @@ describe('ends', () => {
 });
 
 describe('concurrency', () => {
-  it('2 threads carry 50 tasks that wait, and no more', async () => {
-    let most = 0;
-    let inside = 0;
-    const services = {
-      lookup: async () => {
-        inside++;
-        most = Math.max(most, inside);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        inside--;
-        return 'done';
-      },
+  /** A service that knows how many calls were in it at once. */
+  function gauge(ms: number) {
+    const seen = { inside: 0, most: 0 };
+    const lookup = async () => {
+      seen.most = Math.max(seen.most, ++seen.inside);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      seen.inside--;
     };
+    return { seen, services: { lookup } };
+  }
+
+  it.each([
+    ['2 threads carry 50 tasks that wait, and no more', 50, 300],
+    ['runs fewer than the threads when asked', 1, 50],
+  ])('%s', async (_, concurrency, count) => {
+    const { seen, services } = gauge(1000 / count);
 
     await runtime
-      .run(
-        fixture('context.js'),
-        range(300).map(() => 'service'),
-        { services, concurrency: 50 },
-      )
+      .run(fixture('context.js'), Array(count).fill('service'), { services, concurrency })
       .values();
 
-    expect(most).toBe(50);
-  });
-
-  it('runs fewer than the threads when asked', async () => {
-    let most = 0;
-    let inside = 0;
-    const services = {
-      lookup: async () => {
-        inside++;
-        most = Math.max(most, inside);
-        await new Promise((resolve) => setTimeout(resolve, 2));
-        inside--;
-      },
-    };
-
-    await runtime
-      .run(
-        fixture('context.js'),
-        range(50).map(() => 'service'),
-        { services, concurrency: 1 },
-      )
-      .values();
-
-    expect(most).toBe(1);
+    expect(seen.most).toBe(concurrency);
   });
 
   it('tells when a batch has fewer tasks than places', async () => {
