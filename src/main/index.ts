@@ -11,6 +11,8 @@ export {
 export type { Failed, Outcome, OutcomeRecord, Succeeded, Unfinished } from '../protocol/outcome.js';
 export { reviveError, type SerializedError, serializeError } from '../protocol/serialized-error.js';
 export type {
+  Adopted,
+  Execution,
   LogLevel,
   RemoteServices,
   Services,
@@ -20,6 +22,8 @@ export type {
 } from '../protocol/task.js';
 export { taskKey } from '../protocol/task-key.js';
 export { transfer } from '../protocol/transfer.js';
+export type { Identity as SessionIdentity, RunState as SessionRunState } from '../session/manifest.js';
+export type { OutcomeFilter, SessionRun, SessionStatus } from '../session/session-view.js';
 export type { Clamp } from './advice.js';
 export { clampText } from './advice.js';
 export type { RunEvent } from './events.js';
@@ -33,7 +37,7 @@ export {
 } from './execute-in-parallel.js';
 export type { ThreadLoad } from './executor/thread-pool.js';
 export type { FailureGroup } from './failure-groups.js';
-export type { RetryOptions, RunOptions, RuntimeOptions } from './options.js';
+export type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options.js';
 export type { Progress } from './progress.js';
 export type { Percentiles, Report, RunStatus, WorkerReport } from './report.js';
 export { Run } from './run-handle.js';
@@ -45,5 +49,6 @@ export {
   type ServicesOf,
   type ValueOf,
 } from './runtime.js';
+export { listSessions, openSession, Session } from './session.js';
 export type { Inputs } from './source.js';
 export { type TaskReference, task } from './task-reference.js';

@@ -42,6 +42,24 @@ export interface RetryOptions {
   readonly retryIf?: ((error: Error, attempt: number) => boolean) | undefined;
 }
 
+/** A session, with what is rarely needed. */
+export interface SessionOptions {
+  readonly path: string;
+  /** Continue even if the session belongs to another task or batch. @defaultValue false */
+  readonly force?: boolean | undefined;
+  /** How long an owner that may still live must not have answered before it is replaced, in ms, at least 2000. @defaultValue 10_000 */
+  readonly staleMs?: number | undefined;
+  /** What the `key` option stands for, as text; another text is another batch. @defaultValue 'function' */
+  readonly keys?: string | undefined;
+  /** Kept in the session for whoever continues it: plain JSON. */
+  readonly command?: unknown;
+  /**
+   * Asked when the session has outcomes: whether this batch is theirs. `has` says whether the task with a key has one.
+   * @defaultValue for an array: whether any input has one; else not asked
+   */
+  readonly isBatch?: ((has: (key: string) => boolean) => boolean | Promise<boolean>) | undefined;
+}
+
 /** Options of {@link Runtime.run}. */
 export interface RunOptions<Input = unknown, Value = unknown, S extends Services = Services> {
   /** Tasks in execution at once. More than `threads` helps tasks that wait (network, timers). @defaultValue the number of threads */
@@ -77,6 +95,23 @@ export interface RunOptions<Input = unknown, Value = unknown, S extends Services
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Functions of the caller that tasks may call as `ctx.services`. */
   readonly services?: S | undefined;
+  /**
+   * Folder in which each outcome is recorded before it is shown. A later run with the same folder continues: tasks with an outcome are
+   * not executed again, they are known by their keys. Made if it is not there. @defaultValue none: nothing is kept
+   */
+  readonly session?: string | SessionOptions | undefined;
+  /** With a session: execute tasks again that failed in an earlier run. @defaultValue false */
+  readonly retryFailed?: boolean | undefined;
+  /**
+   * The share of the batch to work on: every task falls to one of `count` shards, by its key. Several processes may work on the shards
+   * of one session at the same time. @defaultValue the whole batch
+   */
+  readonly shard?: { readonly index: number; readonly count: number } | undefined;
+  /**
+   * Folder with values of earlier runs, of any session: an input that this very task module was given before gets the value that it had
+   * then. What the module imports is not looked at. @defaultValue none
+   */
+  readonly cache?: string | undefined;
   /** Called with each outcome before it is given out, in the order in which tasks end. */
   readonly onOutcome?: ((outcome: Outcome<Value>) => void) | undefined;
 }

@@ -5,20 +5,25 @@
  * when the consumer takes it; who only wants values never pays for one.
  */
 
-import { type Outcome, succeeded } from '../protocol/outcome.js';
+import { decodeValue, type EncodedValue, encodeValue } from '../protocol/encoded-value.js';
+import { type Failed, type Outcome, succeeded, type Unfinished, unsuccessful } from '../protocol/outcome.js';
+import { reviveError, type SerializedError, serializeError } from '../protocol/serialized-error.js';
 import { isTransfer } from '../protocol/transfer.js';
-import type { Chunk } from './executor/executor.js';
+import type { NewRecord, OutcomeOnDisk } from '../session/record.js';
+import type { Recorded } from '../session/recorded.js';
+import type { RecordableBlock } from '../session/recorder.js';
+import { type Chunk, indexOf } from './executor/executor.js';
 
 /** Outcomes of consecutive tasks with the same status. */
 export interface OutcomeBlock {
-  /** Place of the first in the order in which tasks were read. */
-  readonly ordinal: number;
+  /** Index of the first in the batch; the others follow it without a gap. */
+  readonly first: number;
   readonly length: number;
   readonly status: Outcome['status'];
+  /** From an earlier run of the session. */
+  readonly isResumed: boolean;
   /** The i-th outcome. */
   at(i: number): Outcome;
-  /** Index of the i-th task in the batch. */
-  indexAt(i: number): number;
   /** Value of the i-th task, if it succeeded. */
   valueAt(i: number): unknown;
 }
@@ -35,21 +40,26 @@ export interface SuccessColumns {
   /** Of `times`, in ms since the epoch. */
   readonly origin: number;
   readonly workerId: number;
+  readonly isEncoded: boolean;
 }
 
+/** What a block needs to know of its tasks. */
+type TasksOfBlock = Pick<Chunk, 'first' | 'indexes' | 'keys' | 'inputs' | 'attempt'>;
+
 /** A block of tasks that succeeded, as columns. */
-export class SucceededBlock implements OutcomeBlock {
+export class SucceededBlock implements OutcomeBlock, RecordableBlock {
   readonly status = 'succeeded';
-  readonly #chunk: Chunk;
+  readonly isResumed = false;
+  readonly #chunk: TasksOfBlock;
   readonly #columns: SuccessColumns;
 
-  constructor(chunk: Chunk, columns: SuccessColumns) {
+  constructor(chunk: TasksOfBlock, columns: SuccessColumns) {
     this.#chunk = chunk;
     this.#columns = columns;
   }
 
-  get ordinal(): number {
-    return this.#chunk.ordinal + this.#columns.from;
+  get first(): number {
+    return indexOf(this.#chunk, this.#columns.from);
   }
 
   get length(): number {
@@ -73,24 +83,40 @@ export class SucceededBlock implements OutcomeBlock {
     );
   }
 
-  indexAt(i: number): number {
-    return indexOf(this.#chunk, this.#columns.from + i);
+  valueAt(i: number): unknown {
+    const value = this.#columns.values[this.#columns.offset + i];
+    return this.#columns.isEncoded ? decodeValue(value as EncodedValue) : value;
   }
 
-  valueAt(i: number): unknown {
-    return this.#columns.values[this.#columns.offset + i];
+  recordAt(i: number): NewRecord {
+    const { offset, times, origin, workerId, values, from } = this.#columns;
+    const { index, key } = identityOf(this.#chunk, from + i);
+    const beganAt = times[offset + i] as number;
+    return {
+      key: key as string,
+      index,
+      status: 'succeeded',
+      attempts: this.#chunk.attempt,
+      startedAt: origin + beganAt,
+      durationMs: (times[offset + i + 1] as number) - beganAt,
+      workerId,
+      content: values[offset + i] as EncodedValue,
+    };
   }
 }
 
 /** A block of one task that has no value. */
-export class UnsuccessfulBlock implements OutcomeBlock {
-  readonly ordinal: number;
+export class UnsuccessfulBlock implements OutcomeBlock, RecordableBlock {
   readonly length = 1;
-  readonly #outcome: Outcome;
+  readonly isResumed = false;
+  readonly #outcome: Failed | Unfinished;
 
-  constructor(ordinal: number, outcome: Outcome) {
-    this.ordinal = ordinal;
-    this.#outcome = outcome;
+  constructor(outcome: Outcome) {
+    this.#outcome = outcome as Failed | Unfinished;
+  }
+
+  get first(): number {
+    return this.#outcome.index;
   }
 
   get status(): Outcome['status'] {
@@ -101,18 +127,77 @@ export class UnsuccessfulBlock implements OutcomeBlock {
     return this.#outcome;
   }
 
-  indexAt(): number {
-    return this.#outcome.index;
-  }
-
   valueAt(): undefined {
     return undefined;
   }
+
+  recordAt(): NewRecord {
+    const { key, index, attempts, startedAt, durationMs, workerId, error } = this.#outcome;
+    const content = encodeValue(serializeError(error));
+    return { key, index, status: 'failed', attempts, startedAt, durationMs, workerId, content };
+  }
+}
+
+/** Tasks with the same status whose outcomes stand in the session. They are read from the disk when the consumer takes them. */
+export class RecordedBlock implements OutcomeBlock {
+  readonly isResumed = true;
+  readonly first: number;
+  readonly status: 'succeeded' | 'failed';
+  readonly #recorded: Recorded;
+  readonly #slots: readonly number[];
+
+  constructor(first: number, status: 'succeeded' | 'failed', slots: readonly number[], recorded: Recorded) {
+    this.first = first;
+    this.status = status;
+    this.#slots = slots;
+    this.#recorded = recorded;
+  }
+
+  get length(): number {
+    return this.#slots.length;
+  }
+
+  at(i: number): Outcome {
+    return outcomeOf({ ...this.#read(i), index: this.first + i });
+  }
+
+  valueAt(i: number): unknown {
+    return this.#read(i).value;
+  }
+
+  #read(i: number): OutcomeOnDisk {
+    return this.#recorded.read(this.#slots[i] as number);
+  }
+}
+
+/** An outcome from its record. */
+export function outcomeOf(record: OutcomeOnDisk): Outcome {
+  const { index, key, attempts, startedAt, durationMs, workerId } = record;
+  if (record.status === 'succeeded') {
+    // A task that ran had begun.
+    return succeeded(
+      index,
+      record.value,
+      attempts,
+      startedAt ?? 0,
+      durationMs,
+      workerId ?? 0,
+      key,
+      undefined,
+    );
+  }
+  const error = reviveError(record.error as SerializedError);
+  return unsuccessful(
+    'failed',
+    error,
+    { attempts, startedAt, durationMs, workerId },
+    { index, key, input: undefined },
+  );
 }
 
 /** The identity of a task of a chunk; its key is undefined when it is the hash of the input. */
 export function identityOf(
-  chunk: Chunk,
+  chunk: Omit<TasksOfBlock, 'attempt'>,
   position: number,
 ): { index: number; key: string | undefined; input: unknown } {
   const index = indexOf(chunk, position);
@@ -122,10 +207,6 @@ export function identityOf(
     key: chunk.keys?.[position] ?? (isTransfer(input) ? transferredKey(index) : undefined),
     input,
   };
-}
-
-function indexOf(chunk: Chunk, position: number): number {
-  return chunk.indexes?.[position] ?? chunk.ordinal + position;
 }
 
 /** A moved input is gone and cannot be hashed; without a key function its place has to name it. */

@@ -1,16 +1,21 @@
 /**
  * Outcomes on their way to the consumer: order and backpressure.
  *
- * Outcomes arrive in blocks of consecutive ordinals. In input order a block waits until all before it were given out; in
+ * Outcomes arrive in blocks of consecutive indexes. In input order a block waits until all before it were given out; in
  * completion order it is given out as it comes. `delivered` counts what the consumer has taken: the scheduler
  * reads no further than a window ahead of it, which bounds what can pile up here.
  *
- *   blocks that wait:   { 0: [..] }   { 4: [. . .] }        ordinals 1..3 are missing
+ *   blocks that wait:   { 0: [..] }   { 4: [. . .] }        indexes 1..3 are missing
  *   ready:              [..] → consumer
  */
 
 import type { Outcome } from '../protocol/outcome.js';
 import type { OutcomeBlock } from './outcome-block.js';
+
+/** Tasks of other shards. */
+interface Gap {
+  readonly length: number;
+}
 
 type Waiter = {
   readonly resolve: (result: IteratorResult<Outcome, undefined>) => void;
@@ -22,11 +27,12 @@ const TELL_EVERY = 32;
 
 /** The queue between the coordinator and one consumer. */
 export class Output {
-  /** Outcomes that the consumer took. */
+  /** Outcomes of this run that the consumer took. Those of earlier runs wait on the disk, not here, and do not count. */
   delivered = 0;
   readonly #isOrdered: boolean;
   readonly #onSpace: () => void;
-  readonly #waiting = new Map<number, OutcomeBlock>();
+  readonly #onBroken: (error: unknown) => void;
+  readonly #waiting = new Map<number, OutcomeBlock | Gap>();
   readonly #waiters: Waiter[] = [];
   #ready: OutcomeBlock[] = [];
   /** Place of the next outcome in the first ready block. */
@@ -39,23 +45,33 @@ export class Output {
   /**
    * @param order - in which outcomes are given out
    * @param onSpace - called after the consumer took some
+   * @param onBroken - called when an outcome of an earlier run cannot be read; it is left out
    */
-  constructor(order: 'input' | 'completion', onSpace: () => void) {
+  constructor(order: 'input' | 'completion', onSpace: () => void, onBroken: (error: unknown) => void) {
     this.#isOrdered = order === 'input';
     this.#onSpace = onSpace;
+    this.#onBroken = onBroken;
   }
 
   /** Adds the outcomes of consecutive tasks. */
   push(block: OutcomeBlock): void {
     if (!this.#isOrdered) {
       this.#ready.push(block);
-    } else if (block.ordinal === this.#next) {
+    } else if (block.first === this.#next) {
       this.#ready.push(block);
       this.#next += block.length;
       this.#releaseWaiting();
     } else {
-      this.#waiting.set(block.ordinal, block);
+      this.#waiting.set(block.first, block);
     }
+    this.#serve();
+  }
+
+  /** These tasks of the batch are not this run's: nobody waits for them. */
+  pass(first: number, length: number): void {
+    if (!this.#isOrdered) return;
+    this.#waiting.set(first, { length });
+    this.#releaseWaiting();
     this.#serve();
   }
 
@@ -67,8 +83,10 @@ export class Output {
 
   /** Takes the next outcome. */
   take(): Promise<IteratorResult<Outcome, undefined>> {
-    const outcome = this.#shift();
-    if (outcome !== undefined) return Promise.resolve({ value: outcome, done: false });
+    while (this.#ready.length > 0) {
+      const outcome = this.#shift();
+      if (outcome !== undefined) return Promise.resolve({ value: outcome, done: false });
+    }
     if (this.#end === undefined)
       return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
     const { error } = this.#end;
@@ -91,7 +109,7 @@ export class Output {
       block = this.#waiting.get(this.#next)
     ) {
       this.#waiting.delete(this.#next);
-      this.#ready.push(block);
+      if ('status' in block) this.#ready.push(block);
       this.#next += block.length;
     }
   }
@@ -100,7 +118,9 @@ export class Output {
     if (this.#sink !== undefined) this.#drain(this.#sink);
     while (this.#ready.length > 0 && this.#waiters.length > 0) {
       const waiter = this.#waiters.shift() as Waiter;
-      waiter.resolve({ value: this.#shift() as Outcome, done: false });
+      const outcome = this.#shift();
+      if (outcome === undefined) this.#waiters.unshift(waiter);
+      else waiter.resolve({ value: outcome, done: false });
     }
     if (this.#end === undefined || this.#ready.length > 0) return;
     for (const { resolve, reject } of this.#waiters.splice(0)) {
@@ -115,8 +135,8 @@ export class Output {
     const blocks = this.#ready;
     this.#ready = [];
     for (const block of blocks) {
-      sink(block);
-      this.delivered += block.length;
+      this.#guard(() => sink(block));
+      if (!block.isResumed) this.delivered += block.length;
     }
     if (blocks.length > 0) this.#onSpace();
   }
@@ -125,19 +145,30 @@ export class Output {
   #dropTaken(): void {
     if (this.#cursor === 0) return;
     const block = this.#ready.shift();
-    this.delivered += (block?.length ?? 0) - this.#cursor;
+    if (block?.isResumed === false) this.delivered += block.length - this.#cursor;
     this.#cursor = 0;
+  }
+
+  /** Outcomes of earlier runs are read from the disk here; one that cannot be read ends the run. */
+  #guard<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.#onBroken(error);
+      return undefined;
+    }
   }
 
   #shift(): Outcome | undefined {
     const block = this.#ready[0];
     if (block === undefined) return undefined;
-    const outcome = block.at(this.#cursor++);
+    const outcome = this.#guard(() => block.at(this.#cursor));
+    this.#cursor++;
     if (this.#cursor === block.length) {
       this.#ready.shift();
       this.#cursor = 0;
     }
-    this.delivered++;
+    if (!block.isResumed) this.delivered++;
     this.#untold++;
     if (this.#untold >= TELL_EVERY || this.#ready.length === 0) {
       this.#untold = 0;

@@ -19,6 +19,8 @@ export interface Progress {
   readonly waiting: number;
   readonly succeeded: number;
   readonly failed: number;
+  /** Of `succeeded` and `failed`: tasks whose outcome an earlier run of the session recorded. */
+  readonly resumed: number;
   readonly aborted: number;
   readonly skipped: number;
   /** Attempts beyond the first, of all tasks. */
@@ -46,6 +48,8 @@ export class Counters {
   failed = 0;
   aborted = 0;
   skipped = 0;
+  resumed = 0;
+  reused = 0;
   retries = 0;
   busyMs = 0;
   readonly #total: () => number | undefined;
@@ -60,6 +64,11 @@ export class Counters {
 
   get settled(): number {
     return this.succeeded + this.failed;
+  }
+
+  /** Tasks that this run settled. */
+  get settledHere(): number {
+    return this.settled - this.resumed;
   }
 
   get elapsedMs(): number {
@@ -87,7 +96,7 @@ export class Counters {
     const rate = this.#measureRate();
     const total = this.#total();
     const left = total === undefined ? undefined : total - this.settled;
-    const canTell = left !== undefined && rate > 0 && this.settled >= 5 && this.elapsedMs >= 2000;
+    const canTell = left !== undefined && rate > 0 && this.settledHere >= 5 && this.elapsedMs >= 2000;
     return {
       total,
       read: this.read,
@@ -97,6 +106,7 @@ export class Counters {
       failed: this.failed,
       aborted: this.aborted,
       skipped: this.skipped,
+      resumed: this.resumed,
       retries: this.retries,
       elapsedMs: this.elapsedMs,
       tasksPerSecond: rate,
@@ -119,11 +129,11 @@ export class Counters {
     const at = performance.now();
     const sinceMs = at - this.#rateAt;
     if (this.#rate === 0 || sinceMs >= RATE_WINDOW_MS) {
-      const newest = ((this.settled - this.#rateCount) / Math.max(sinceMs, 1)) * 1000;
+      const newest = ((this.settledHere - this.#rateCount) / Math.max(sinceMs, 1)) * 1000;
       this.#rate = this.#rate === 0 ? newest : this.#rate * 0.7 + newest * 0.3;
       if (sinceMs >= RATE_WINDOW_MS) {
         this.#rateAt = at;
-        this.#rateCount = this.settled;
+        this.#rateCount = this.settledHere;
       }
     }
     return this.#rate;

@@ -43,6 +43,12 @@ export interface Report {
   readonly read: number;
   readonly succeeded: number;
   readonly failed: number;
+  /** Of `succeeded` and `failed`: tasks whose outcome an earlier run of the session recorded. */
+  readonly resumed: number;
+  /** Tasks with an outcome in the session that the batch has no longer. 0 when the batch was not read to its end. */
+  readonly removed: number;
+  /** Tasks that got the value of an identical task from the cache. */
+  readonly reused: number;
   readonly aborted: number;
   readonly skipped: number;
   readonly retries: number;
@@ -83,6 +89,9 @@ export interface ReportInput {
   readonly isInline: boolean;
   readonly clamps: readonly Clamp[];
   readonly failures: readonly FailureGroup[];
+  readonly removed: number;
+  /** What the session has to tell. */
+  readonly sessionNotes: readonly string[];
   /** Loads of the threads and of the caller at the start and at the end. */
   readonly loads: { readonly before: readonly ThreadLoad[]; readonly after: readonly ThreadLoad[] };
 }
@@ -101,6 +110,9 @@ export function buildReport(input: ReportInput): Report {
     read: counters.read,
     succeeded: counters.succeeded,
     failed: counters.failed,
+    resumed: counters.resumed,
+    removed: input.removed,
+    reused: counters.reused,
     aborted: counters.aborted,
     skipped: counters.skipped,
     retries: counters.retries,
@@ -111,7 +123,7 @@ export function buildReport(input: ReportInput): Report {
     concurrency,
     speedup,
     efficiency: speedup / concurrency,
-    tasksPerSecond: (counters.settled / runMs) * 1000,
+    tasksPerSecond: (counters.settledHere / runMs) * 1000,
     latency: percentiles(counters.durations),
     queueWait: percentiles(counters.queueWaits),
     workers: [...counters.workers]
@@ -126,7 +138,7 @@ export function buildReport(input: ReportInput): Report {
     clamps: input.clamps,
     failures: input.failures,
   };
-  return { ...figures, notes: notesOf(figures, input.isInline) };
+  return { ...figures, notes: [...input.sessionNotes, ...notesOf(figures, input.isInline)] };
 }
 
 function percentiles(histogram: Histogram): Percentiles {

@@ -4,12 +4,14 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { OptionError } from '../protocol/errors.js';
 import type { Outcome } from '../protocol/outcome.js';
 import { describe } from '../protocol/serialized-error.js';
 import type { Services } from '../protocol/task.js';
+import { MIN_STALE_MS } from '../session/limits.js';
 import { nearest } from './nearest.js';
-import type { RetryOptions, RunOptions, RuntimeOptions } from './options.js';
+import type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options.js';
 import type { Progress } from './progress.js';
 
 /** {@link RuntimeOptions} with nothing left out. */
@@ -51,6 +53,15 @@ export interface ResolvedRunOptions {
   readonly onProgress: ((progress: Progress) => void) | undefined;
   readonly onOutcome: ((outcome: Outcome) => void) | undefined;
   readonly services: Services;
+  readonly session: ResolvedSession | undefined;
+  readonly retryFailed: boolean;
+  readonly shard: { readonly index: number; readonly count: number } | undefined;
+  readonly cache: string | undefined;
+}
+
+/** {@link SessionOptions} with nothing left out. */
+export interface ResolvedSession extends SessionOptions {
+  readonly force: boolean;
 }
 
 /** Defaults that are plain values. */
@@ -95,6 +106,10 @@ const RUN_OPTIONS: readonly (keyof RunOptions)[] = [
   'onProgress',
   'services',
   'onOutcome',
+  'session',
+  'retryFailed',
+  'shard',
+  'cache',
 ];
 
 /** @throws {@link OptionError} HEDDLE_INVALID_OPTION */
@@ -126,6 +141,10 @@ export function resolveRunOptions(options: RunOptions<any, any, any> = {}): Reso
     onProgress: optional(options.onProgress, (value) => callback('onProgress', value)),
     onOutcome: optional(options.onOutcome, (value) => callback('onOutcome', value)),
     services: services(options.services),
+    session: optional(options.session, session),
+    retryFailed: boolean('retryFailed', options.retryFailed ?? false),
+    shard: optional(options.shard, shard),
+    cache: optional(options.cache, (value) => folder('cache', value)),
   });
 }
 
@@ -149,6 +168,42 @@ function resolveRetry(retry: RetryOptions = {}): ResolvedRetry {
     jitter: oneOf('retry.jitter', retry.jitter ?? DEFAULTS.retry.jitter, ['full', 'none']),
     retryIf: retry.retryIf === undefined ? () => true : callback('retry.retryIf', retry.retryIf),
   };
+}
+
+function session(value: string | SessionOptions): ResolvedSession {
+  if (typeof value === 'string') return { path: folder('session', value), force: false };
+  if (typeof value !== 'object' || value === null) throw expected('session', 'the path of a folder', value);
+  refuseUnknown(value, ['path', 'force', 'staleMs', 'keys', 'command', 'isBatch'], 'session', 'session.');
+  return {
+    path: folder('session.path', value.path),
+    force: boolean('session.force', value.force ?? false),
+    staleMs: optional(value.staleMs, (ms) => milliseconds('session.staleMs', ms, MIN_STALE_MS)),
+    keys: optional(value.keys, (text) => {
+      if (typeof text !== 'string') throw expected('session.keys', 'a string', text);
+      return text;
+    }),
+    command: value.command,
+    isBatch: optional(value.isBatch, (ask) => callback('session.isBatch', ask)),
+  };
+}
+
+function shard(value: { readonly index: number; readonly count: number }): ResolvedRunOptions['shard'] {
+  if (typeof value !== 'object' || value === null)
+    throw expected('shard', 'an object such as { index: 1, count: 4 }', value);
+  refuseUnknown(value, ['index', 'count'], 'shard', 'shard.');
+  const count = integer('shard.count', value.count, 1, 100_000);
+  const index = integer('shard.index', value.index, 1, count);
+  return count === 1 ? undefined : { index, count };
+}
+
+function folder(option: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return resolve(value);
+  throw expected(option, 'the path of a folder', value);
+}
+
+function boolean(option: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw expected(option, 'true or false', value);
 }
 
 function failureLimit({ failFast, maxFailures }: RunOptions): FailureLimit {
@@ -192,8 +247,8 @@ function refuseUnknown(options: object, known: readonly string[], where: string,
   }
 }
 
-function optional<T, R>(value: T | undefined, resolve: (value: T) => R): R | undefined {
-  return value === undefined ? undefined : resolve(value);
+function optional<T, R>(value: T | undefined, check: (value: T) => R): R | undefined {
+  return value === undefined ? undefined : check(value);
 }
 
 function integer(option: string, value: unknown, least: number, most: number, or = ''): number {

@@ -72,7 +72,7 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
     const failures: Unsuccessful[] = [];
     this.#core.output.drainInto((block) => {
       if (block.status !== 'succeeded') failures.push(block.at(0) as Unsuccessful);
-      else for (let i = 0; i < block.length; i++) values[block.indexAt(i)] = block.valueAt(i) as Value;
+      else for (let i = 0; i < block.length; i++) values[block.first + i] = block.valueAt(i) as Value;
     });
     await this.#rejection();
     failures.sort((a, b) => a.index - b.index);

@@ -2,26 +2,31 @@
  * A run: one batch, from the first input to a clean end. A table of contents: it builds the parts, connects them,
  * and sees them out.
  *
- *   source → schedule → executor → settle → (recorder) → output → the consumer
+ *   source → selection → schedule → executor → settle → (session) → output → the consumer
  *
  * The end, in this order: nothing is in flight (`onIdle`) → the source is let go → the executor lets go of its
- * ports → the recorder closes → the report is made → the output ends, with an error if the run was stopped → events end.
+ * ports → the session closes → the report is made → the output ends, with an error if the run was stopped → events end.
  */
 
 import { HeddleError } from '../protocol/errors.js';
-import type { Services } from '../protocol/task.js';
-import { noSession, type Recorder } from '../session/recorder.js';
+import type { Services, TaskTraits } from '../protocol/task.js';
+import type { TaskIdentity } from '../session/manifest.js';
+import type { Recorded } from '../session/recorded.js';
+import { noSession } from '../session/recorder.js';
 import type { Clamp } from './advice.js';
 import { ChunkSize, roughBytes } from './chunk-size.js';
 import { EventHub } from './events.js';
 import type { ChunkListener, Executor } from './executor/executor.js';
+import { MarkedExecutor } from './executor/marked.js';
 import type { ThreadLoad } from './executor/thread-pool.js';
 import { FailureGroups } from './failure-groups.js';
 import { Output } from './output.js';
 import { Counters, type Progress } from './progress.js';
 import { buildReport, type Report, type RunStatus } from './report.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
+import { RunSession } from './run-session.js';
 import { Schedule } from './schedule.js';
+import { interruptedError, Selection } from './selection.js';
 import { named, Settler } from './settle.js';
 import { type Inputs, Source } from './source.js';
 
@@ -31,6 +36,8 @@ export interface RunParts {
   readonly options: ResolvedRunOptions;
   readonly isInline: boolean;
   readonly makeExecutor: (listener: ChunkListener, services: Services) => Executor;
+  /** Names the task function; asked only with a session or a cache. */
+  readonly identify: () => TaskIdentity;
   /** Looks at the event loops of the threads and of this one. */
   readonly loads: () => readonly ThreadLoad[];
 }
@@ -49,10 +56,13 @@ export class RunCore {
   readonly #parts: RunParts;
   readonly #source: Source;
   readonly #executor: Executor;
+  readonly #selection: Selection;
   readonly #settler: Settler;
   readonly #schedule: Schedule;
   readonly #chunkSize: ChunkSize;
-  readonly #recorder: Recorder = noSession;
+  #traits: TaskTraits = { execution: 'at-least-once', adopts: false };
+  #session: RunSession | undefined;
+  #sessionOpening: Promise<RunSession | undefined> | undefined;
   readonly #failures = new FailureGroups();
   readonly #concurrency: number;
   readonly #clamps: Clamp[] = [];
@@ -60,8 +70,12 @@ export class RunCore {
   #loadsBefore: readonly ThreadLoad[] = [];
   #startMs = 0;
   #fatal: unknown;
+  #marked: MarkedExecutor | undefined;
+  #removed = 0;
   #stopReason: Error | undefined;
   #rejection: unknown;
+  /** Failures of earlier runs: they do not end this one. */
+  #failuresBefore = 0;
   #isFailureStop = false;
   #isEnded = false;
   #finish: (report: Report) => void = () => {};
@@ -78,13 +92,19 @@ export class RunCore {
       onReady: () => this.#schedule.pump(),
     });
     this.counters = new Counters(() => this.#source.total);
-    this.output = new Output(options.order, () => this.#schedule.pump());
+    this.output = new Output(
+      options.order,
+      () => this.#schedule.pump(),
+      (error) => this.#onFatal(error),
+    );
     this.#chunkSize = new ChunkSize(options.chunk);
     this.#executor = parts.makeExecutor(this.#listener(), options.services);
     this.#concurrency = this.#clampConcurrency();
     this.#settler = new Settler({
       options,
-      recorder: this.#recorder,
+      recorder: () => this.#session ?? noSession,
+      isEncoded: isKept(options),
+      keep: (...values) => this.#session?.keep(...values),
       output: this.output,
       counters: this.counters,
       events: this.events,
@@ -95,9 +115,24 @@ export class RunCore {
       onFatal: (error) => this.#onFatal(error),
       onRecorded: () => this.#schedule.checkIdle(),
     });
-    this.#schedule = new Schedule({
-      executor: this.#executor,
+    this.#selection = new Selection({
       source: this.#source,
+      output: this.output,
+      settler: this.#settler,
+      retryFailed: options.retryFailed,
+      hasKeys: options.key !== undefined,
+      traits: () => this.#traits,
+      recorded: () => this.#session?.writer?.recorded as Recorded,
+      onRecordedFailure: (index, error) => {
+        this.#failures.add(index, error);
+        this.#failuresBefore++;
+      },
+      onReady: () => this.#schedule.pump(),
+    });
+    this.#schedule = new Schedule({
+      executor: () => this.#marked ?? this.#executor,
+      source: this.#source,
+      selection: this.#selection,
       output: this.output,
       settler: this.#settler,
       counters: this.counters,
@@ -122,12 +157,16 @@ export class RunCore {
     if (deadlineMs !== undefined)
       this.#timers.push(setTimeout(() => this.#reachDeadline(deadlineMs), deadlineMs));
     try {
-      await this.#executor.start();
+      const starting = this.#executor.start();
+      starting.catch(() => {});
+      await this.#openSession();
+      this.#traits = await starting;
     } catch (error) {
       this.#onFatal(error);
       return;
     }
     if (this.#isEnded) return;
+    this.#markBegins();
     this.#startMs = this.counters.elapsedMs;
     this.#loadsBefore = this.#parts.loads();
     this.#timers.push(setInterval(() => this.#tellProgress(), PROGRESS_EVERY_MS));
@@ -138,6 +177,24 @@ export class RunCore {
       total: this.#source.total,
     });
     this.#schedule.pump();
+  }
+
+  async #openSession(): Promise<void> {
+    const { options, identify, inputs } = this.#parts;
+    const list = Array.isArray(inputs) ? inputs : undefined;
+    this.#sessionOpening = RunSession.open(options, identify, list);
+    const session = await this.#sessionOpening;
+    if (session === undefined || this.#isEnded) return;
+    this.#session = session;
+    this.#selection.use(session);
+  }
+
+  /** Tasks that must not be repeated blindly go one by one, and what begins is recorded. */
+  #markBegins(): void {
+    const { execution, adopts } = this.#traits;
+    if (execution === 'at-least-once' && !adopts) return;
+    this.#marked = new MarkedExecutor(this.#executor, this.#traits, this.#session?.writer, interruptedError);
+    this.#schedule.markBegins();
   }
 
   /** What made the run impossible, once it is over. */
@@ -216,7 +273,7 @@ export class RunCore {
     const limit = this.#parts.options.failureLimit;
     if (limit === undefined || this.#schedule.isStopping) return;
     // Counted before it is shown: with a session, showing waits for the disk.
-    const failed = this.#failures.count;
+    const failed = this.#failures.count - this.#failuresBefore;
     const { total } = this.#source;
     const base = total ?? (this.counters.settled >= MIN_SHARE_TASKS ? this.counters.settled : undefined);
     const most =
@@ -247,8 +304,11 @@ export class RunCore {
 
   #tellProgress(): void {
     const { onProgress } = this.#parts.options;
-    if (onProgress === undefined && !this.events.isRead) return;
+    const writer = this.#session?.writer;
+    if (onProgress === undefined && !this.events.isRead && writer === undefined) return;
     const progress = this.progress();
+    const { total, running, tasksPerSecond, remainingMs } = progress;
+    if (!this.#isEnded) writer?.tell({ status: 'running', total, running, tasksPerSecond, remainingMs });
     this.events.emit({ type: 'progress', progress });
     try {
       onProgress?.(progress);
@@ -260,14 +320,10 @@ export class RunCore {
   async #end(): Promise<void> {
     this.#isEnded = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    const isAllRead = this.#source.isDone;
+    const isAllRead = this.#selection.isDone;
     await this.#source.close();
     await this.#executor.close();
-    try {
-      await this.#recorder.close();
-    } catch (error) {
-      this.#fatal ??= error;
-    }
+    await this.#closeSession(isAllRead);
     this.#tellProgress();
     const report = this.#report(isAllRead);
     this.output.end(this.#fatal ?? (report.status === 'aborted' ? this.#rejection : undefined));
@@ -276,14 +332,32 @@ export class RunCore {
     this.#finish(report);
   }
 
-  #report(isAllRead: boolean): Report {
+  async #closeSession(isAllRead: boolean): Promise<void> {
+    // One that was still being opened when the run ended is let go as well.
+    const session = this.#session ?? (await this.#sessionOpening?.catch(() => undefined));
+    if (session?.writer === undefined) return;
+    try {
+      const isSeen = isAllRead && this.#session !== undefined;
+      await session.close(
+        { status: this.#status(isAllRead), reason: this.#stopReason?.message, total: this.#source.total },
+        isSeen,
+      );
+      this.#removed = session.writer.gone;
+    } catch (error) {
+      this.#fatal ??= error;
+    }
+  }
+
+  #status(isAllRead: boolean): RunStatus {
     const { failed, aborted, skipped } = this.counters;
     const isAllDone = isAllRead && aborted + skipped === 0;
     const isStopped = this.#stopReason !== undefined && !this.#isFailureStop && !isAllDone;
-    const status: RunStatus =
-      isStopped || this.#fatal !== undefined ? 'aborted' : failed > 0 ? 'failed' : 'completed';
+    return isStopped || this.#fatal !== undefined ? 'aborted' : failed > 0 ? 'failed' : 'completed';
+  }
+
+  #report(isAllRead: boolean): Report {
     return buildReport({
-      status,
+      status: this.#status(isAllRead),
       reason: this.#stopReason,
       total: this.#source.total,
       counters: this.counters,
@@ -293,7 +367,24 @@ export class RunCore {
       isInline: this.#parts.isInline,
       clamps: this.#clamps,
       failures: this.#failures.list(),
+      removed: this.#removed,
+      sessionNotes: this.#sessionNotes(),
       loads: { before: this.#loadsBefore, after: this.#parts.loads() },
     });
   }
+
+  #sessionNotes(): string[] {
+    const notes = [...(this.#session?.writer?.notes ?? [])];
+    const removed = this.#removed;
+    if (removed > 0) {
+      const what = removed === 1 ? '1 task of the session is' : `${removed} tasks of the session are`;
+      notes.push(`${what} not in this batch any more; recorded outcomes are kept and not counted`);
+    }
+    return notes;
+  }
+}
+
+/** Whether values are to be encoded where they are made. */
+export function isKept({ session, cache }: ResolvedRunOptions): boolean {
+  return session !== undefined || cache !== undefined;
 }

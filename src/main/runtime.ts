@@ -7,13 +7,14 @@
 
 import { HeddleError } from '../protocol/errors.js';
 import type { Services, TaskContext, TaskFunction } from '../protocol/task.js';
+import { functionIdentity, moduleIdentity } from '../session/task-identity.js';
 import { InlineExecutor } from './executor/inline.js';
 import type { ThreadChunk } from './executor/thread-chunk.js';
 import { callerLoad, ThreadPool } from './executor/thread-pool.js';
 import { type SharedThreads, ThreadsExecutor } from './executor/threads.js';
 import type { RunOptions, RuntimeOptions } from './options.js';
 import { type ResolvedRuntimeOptions, resolveRunOptions, resolveRuntimeOptions } from './resolve-options.js';
-import { RunCore } from './run.js';
+import { isKept, RunCore } from './run.js';
 import { Run } from './run-handle.js';
 import type { Inputs } from './source.js';
 import { type AnyTask, isTaskReference, type TaskReference } from './task-reference.js';
@@ -85,6 +86,7 @@ export class Runtime {
     }
     const resolved = resolveRunOptions(options);
     const { timeoutMs, graceMs } = resolved;
+    const isEncoded = isKept(resolved);
     const runId = ++runCount;
     const core = new RunCore({
       inputs,
@@ -98,6 +100,7 @@ export class Runtime {
               listener,
               timeoutMs,
               graceMs,
+              isEncoded,
             })
           : new ThreadsExecutor(this.#threads, {
               runId,
@@ -106,7 +109,9 @@ export class Runtime {
               listener,
               timeoutMs,
               graceMs,
+              isEncoded,
             }),
+      identify: () => (isInline ? functionIdentity(task as TaskFunction) : moduleIdentity(task.module)),
       loads: () => [callerLoad(), ...this.#threads.pool.loads()],
     });
     this.#runs.add(core);

@@ -24,13 +24,15 @@ import { type ChunkSize, roughBytes } from './chunk-size.js';
 import type { Chunk, ChunkEnd, Execution, Executor, Leftover } from './executor/executor.js';
 import type { Output } from './output.js';
 import type { Counters } from './progress.js';
+import type { Selection } from './selection.js';
 import { type Settler, single } from './settle.js';
 import type { Source } from './source.js';
 
 /** What the schedule needs of the rest of the run. */
 export interface ScheduleHost {
-  readonly executor: Executor;
+  executor(): Executor;
   readonly source: Source;
+  readonly selection: Selection;
   readonly output: Output;
   readonly settler: Settler;
   readonly counters: Counters;
@@ -76,11 +78,19 @@ export class Schedule {
   #isIdle = false;
   #isFilling = false;
   #isAskedFor = false;
+  /** Tasks that were chosen for execution. */
+  #chosen = 0;
+  #isMarked = false;
 
   constructor(host: ScheduleHost) {
     this.#host = host;
-    const { concurrency, executor } = host;
-    this.#isExclusive = concurrency === executor.parallelism;
+    const { concurrency } = host;
+    this.#isExclusive = concurrency === host.executor().parallelism;
+  }
+
+  /** From now on each task travels alone, and only when it will begin: its begin is recorded, or it must not begin twice. */
+  markBegins(): void {
+    this.#isMarked = true;
   }
 
   get isStopping(): boolean {
@@ -133,7 +143,7 @@ export class Schedule {
 
   /** Looks whether the run is over; called again when outcomes were recorded. */
   checkIdle(): void {
-    const { source, settler } = this.#host;
+    const { selection, settler } = this.#host;
     const isWaiting =
       this.#inFlight.size > 0 ||
       this.#backoffs.size > 0 ||
@@ -144,7 +154,7 @@ export class Schedule {
       this.#isFilling ||
       isWaiting ||
       settler.isRecording ||
-      !(source.isDone || this.isStopping)
+      !(selection.isDone || this.isStopping)
     )
       return;
     this.#isIdle = true;
@@ -172,7 +182,10 @@ export class Schedule {
   get #slots(): number {
     const { concurrency, chunkSize } = this.#host;
     const isAhead =
-      this.#isExclusive && this.#isolated + this.#suspects.length === 0 && chunkSize.taskMs < AHEAD_MS;
+      this.#isExclusive &&
+      !this.#isMarked &&
+      this.#isolated + this.#suspects.length === 0 &&
+      chunkSize.taskMs < AHEAD_MS;
     return isAhead ? concurrency * DEPTH : concurrency;
   }
 
@@ -180,7 +193,7 @@ export class Schedule {
     const { executor, counters, isAdaptive } = this.#host;
     counters.running += chunk.inputs.length;
     if (chunk.isolated) this.#isolated++;
-    const execution = executor.execute(chunk, this.#isExclusive, isAdaptive ? BUDGET_MS : undefined);
+    const execution = executor().execute(chunk, this.#isExclusive, isAdaptive ? BUDGET_MS : undefined);
     this.#inFlight.set(chunk, execution);
     execution.over.then((end) => this.#over(chunk, end), this.#host.onFatal);
   }
@@ -208,7 +221,7 @@ export class Schedule {
           durationMs,
           workerId: leftover.workerId,
         };
-        return settler.fail(chunk, position, leftover.error, times);
+        return settler.fail(chunk, position, leftover.error, times, true);
       }
       case 'aborted':
         return settler.finish(chunk, position, 'aborted', this.#stopReason(), {
@@ -218,11 +231,14 @@ export class Schedule {
       case 'again':
         if (!leftover.isHere && this.#hasMoved(chunk, position)) return undefined;
         return this.#runAgain(
-          single(chunk, position, leftover.isHere ? { troubles: chunk.troubles + 1 } : {}),
+          single(chunk, position, {
+            ...(leftover.isHere && { troubles: chunk.troubles + 1 }),
+            interrupted: chunk.interrupted || (this.#isMarked && leftover.begun),
+          }),
         );
       case 'suspect':
         if (this.#hasMoved(chunk, position)) return undefined;
-        return this.#runAgain(single(chunk, position, { isolated: true }));
+        return this.#runAgain(single(chunk, position, { isolated: true, interrupted: this.#isMarked }));
       case 'unexplained': {
         if (this.#hasMoved(chunk, position)) return undefined;
         const { troubles } = chunk;
@@ -257,7 +273,7 @@ export class Schedule {
   }
 
   #nextChunk(): Chunk | undefined {
-    if (this.#suspects.length > 0 && this.#isolated < this.#host.executor.threads)
+    if (this.#suspects.length > 0 && this.#isolated < this.#host.executor().threads)
       return this.#suspects.shift();
     return this.#fromAgain() ?? this.#fresh();
   }
@@ -266,31 +282,30 @@ export class Schedule {
   #fromAgain(): Chunk | undefined {
     const first = this.#again[0];
     if (first === undefined) return undefined;
-    const most = first.troubles > 0 ? 1 : this.#host.chunkSize.next(this.#again.length, this.#slots);
+    const isAlone = first.troubles > 0 || first.interrupted || this.#isMarked;
+    const most = isAlone ? 1 : this.#host.chunkSize.next(this.#again.length, this.#slots);
     let count = 1;
     for (; count < Math.min(most, this.#again.length); count++) {
-      const { ordinal, attempt, troubles } = this.#again[count] as Chunk;
-      if (ordinal !== first.ordinal + count || attempt !== first.attempt || troubles > 0) break;
+      const { first: index, attempt, troubles, interrupted } = this.#again[count] as Chunk;
+      if (index !== first.first + count || attempt !== first.attempt || troubles > 0 || interrupted) break;
     }
     return joined(this.#again.splice(0, count));
   }
 
   #fresh(): Chunk | undefined {
-    const { source, output, chunkSize, counters } = this.#host;
-    const ordinal = source.read;
-    const space = this.#window() - (ordinal - output.delivered);
+    const { selection, source, output, chunkSize, counters } = this.#host;
+    const space = this.#window() - (this.#chosen - output.delivered);
     if (space <= 0) return undefined;
     const remaining =
-      source.total === undefined ? Number.POSITIVE_INFINITY : Math.max(1, source.total - ordinal);
-    const taken = source.take(Math.min(space, chunkSize.next(remaining, this.#slots)));
-    if (taken === undefined) return undefined;
-    counters.read = source.read;
-    chunkSize.notice(roughBytes(taken.inputs.at(-1)));
+      source.total === undefined ? Number.POSITIVE_INFINITY : Math.max(1, source.total - selection.read);
+    const most = this.#isMarked ? 1 : Math.min(space, chunkSize.next(remaining, this.#slots));
+    const selected = selection.take(most);
+    counters.read = selection.read;
+    if (selected === undefined) return undefined;
+    this.#chosen += selected.inputs.length;
+    chunkSize.notice(roughBytes(selected.inputs.at(-1)));
     return {
-      ordinal,
-      indexes: undefined,
-      inputs: taken.inputs,
-      keys: taken.keys,
+      ...selected,
       attempt: 1,
       isolated: false,
       troubles: 0,
@@ -340,7 +355,6 @@ function joined(tasks: readonly Chunk[]): Chunk {
   if (tasks.length === 1) return first;
   return {
     ...first,
-    indexes: first.indexes === undefined ? undefined : tasks.flatMap(({ indexes }) => indexes ?? []),
     inputs: tasks.map(({ inputs }) => inputs[0]),
     keys: first.keys === undefined ? undefined : tasks.flatMap(({ keys }) => keys ?? []),
   };

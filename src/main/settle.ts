@@ -1,20 +1,22 @@
 /**
  * Settling: from the end of an attempt to the task's outcome, or to its next attempt.
  *
- * `#publish` is the one place that every outcome passes: it is recorded first, and shown (counters, callbacks, output) only
- * when the recorder says that it is kept. Consecutive tasks that succeeded go through together, as one block.
+ * `#publish` is the one place that every new outcome passes: it is recorded first, and shown (counters, callbacks, output) only
+ * when the recorder says that it is kept. Outcomes of earlier runs of the session join at `show`. Consecutive tasks that succeeded go through together, as one block.
  */
 
-import { OptionError } from '../protocol/errors.js';
+import { now, ORIGIN } from '../protocol/control-cell.js';
+import type { EncodedValue } from '../protocol/encoded-value.js';
+import { isHeddleError, OptionError } from '../protocol/errors.js';
 import type { SettledMessage } from '../protocol/messages.js';
 import { type AttemptTimes, type Failed, unsuccessful } from '../protocol/outcome.js';
 import { describe, reviveError } from '../protocol/serialized-error.js';
 import { taskKey } from '../protocol/task-key.js';
 import { isTransfer } from '../protocol/transfer.js';
-import type { Recorder } from '../session/recorder.js';
+import type { RecordableBlock, Recorder } from '../session/recorder.js';
 import { backoffMs } from './backoff.js';
 import type { EventHub } from './events.js';
-import type { Chunk } from './executor/executor.js';
+import { type Chunk, indexOf } from './executor/executor.js';
 import { identityOf, type OutcomeBlock, SucceededBlock, UnsuccessfulBlock } from './outcome-block.js';
 import type { Output } from './output.js';
 import type { Counters } from './progress.js';
@@ -23,11 +25,16 @@ import type { ResolvedRunOptions } from './resolve-options.js';
 /** What settling needs of the rest of the run. */
 export interface SettleHost {
   readonly options: ResolvedRunOptions;
-  readonly recorder: Recorder;
+  /** Keeps outcomes; noSession until the session is open. */
+  recorder(): Recorder;
   readonly output: Output;
   readonly counters: Counters;
   readonly events: EventHub;
   readonly random: () => number;
+  /** Offers values to the cache. */
+  keep(chunk: Chunk, from: number, values: readonly EncodedValue[]): void;
+  /** Values arrive as a session keeps them. */
+  readonly isEncoded: boolean;
   /** True when no further attempt may start. */
   isStopping(): boolean;
   /** Takes a task up again after a delay. */
@@ -59,18 +66,25 @@ export class Settler {
     const { values, times, origin, failures, from } = message;
     this.#host.counters.recordAttempts(times, chunk.readyAt - origin, workerId);
     this.#host.counters.running -= values.length;
+    const { isEncoded } = this.#host;
     const succeed = (start: number, end: number) => {
-      if (start === end) return;
-      const columns = {
-        from: from + start,
-        length: end - start,
-        values,
-        times,
-        offset: start,
-        origin,
-        workerId,
-      };
-      this.#publish(new SucceededBlock(chunk, columns));
+      while (start < end) {
+        const length = gaplessLength(chunk, from + start, end - start);
+        const columns = {
+          from: from + start,
+          length,
+          values,
+          times,
+          offset: start,
+          origin,
+          workerId,
+          isEncoded,
+        };
+        this.#publish(new SucceededBlock(chunk, columns));
+        if (isEncoded)
+          this.#host.keep(chunk, from + start, values.slice(start, start + length) as EncodedValue[]);
+        start += length;
+      }
     };
     let start = 0;
     for (const { position, error, aborted } of failures ?? []) {
@@ -86,10 +100,19 @@ export class Settler {
     succeed(start, values.length);
   }
 
-  /** One attempt failed: its next one is planned, or the task has failed. */
-  fail(chunk: Chunk, position: number, error: Error, attempt: AttemptTimes): void {
+  /**
+   * One attempt failed: its next one is planned, or the task has failed.
+   *
+   * @param isCutOff - it did not end by itself: nobody knows how far it came
+   */
+  fail(chunk: Chunk, position: number, error: Error, attempt: AttemptTimes, isCutOff = false): void {
     const { options, counters, events, random } = this.#host;
-    const again = single(chunk, position, { attempt: chunk.attempt + 1, isolated: false, troubles: 0 });
+    const again = single(chunk, position, {
+      attempt: chunk.attempt + 1,
+      isolated: false,
+      troubles: 0,
+      interrupted: isCutOff,
+    });
     if (this.#isWorthRetrying(chunk, position, error)) {
       const delayMs = backoffMs(options.retry, again.attempt, random);
       counters.retries++;
@@ -116,14 +139,14 @@ export class Settler {
 
   /** Gives a task without a value its outcome. */
   finish(
-    chunk: Chunk,
+    chunk: Parameters<typeof identityOf>[0],
     position: number,
     status: 'failed' | 'aborted' | 'skipped',
     error: Error,
     attempt: AttemptTimes,
   ): void {
     const outcome = unsuccessful(status, error, attempt, identityOf(chunk, position));
-    this.#publish(new UnsuccessfulBlock(chunk.ordinal + position, outcome));
+    this.#publish(new UnsuccessfulBlock(outcome));
     if (status === 'failed') this.#host.onFailure(outcome.index, error);
   }
 
@@ -131,6 +154,7 @@ export class Settler {
     const { retry } = this.#host.options;
     if (chunk.attempt >= retry.attempts || isTransfer(chunk.inputs[position]) || this.#host.isStopping())
       return false;
+    if (isHeddleError(error, 'HEDDLE_INTERRUPTED')) return false;
     try {
       const isWorth: unknown = retry.retryIf(error, chunk.attempt);
       if (typeof isWorth === 'boolean') return isWorth;
@@ -144,14 +168,23 @@ export class Settler {
     }
   }
 
-  #publish(block: OutcomeBlock): void {
+  /** Gives a task the value that an identical task had. */
+  reuse(index: number, key: string, content: EncodedValue): void {
+    const chunk = { first: index, indexes: undefined, keys: [key], inputs: [undefined], attempt: 0 };
+    const at = now() - ORIGIN;
+    const columns = { from: 0, length: 1, values: [content], times: new Float64Array([at, at]), offset: 0 };
+    this.#host.counters.reused++;
+    this.#publish(new SucceededBlock(chunk, { ...columns, origin: ORIGIN, workerId: 0, isEncoded: true }));
+  }
+
+  #publish(block: OutcomeBlock & RecordableBlock): void {
     const isFinal = block.status === 'succeeded' || block.status === 'failed';
-    const recorded = isFinal ? this.#host.recorder.record(block) : undefined;
-    if (recorded === undefined) return this.#show(block);
+    const recorded = isFinal ? this.#host.recorder().record(block) : undefined;
+    if (recorded === undefined) return this.show(block);
     this.#recording++;
     recorded
       .then(
-        () => this.#show(block),
+        () => this.show(block),
         (error: unknown) => this.#host.onFatal(error),
       )
       .finally(() => {
@@ -160,10 +193,12 @@ export class Settler {
       });
   }
 
-  #show(block: OutcomeBlock): void {
+  /** Gives out outcomes that are final and kept. */
+  show(block: OutcomeBlock): void {
     const { counters, events, options, output } = this.#host;
     counters[block.status] += block.length;
-    if (block.status === 'failed' && events.isRead) {
+    if (block.isResumed) counters.resumed += block.length;
+    else if (block.status === 'failed' && events.isRead) {
       const { index, key, attempts, error } = block.at(0) as Failed;
       events.emit({ type: 'task-failed', index, key, attempts, error });
     }
@@ -186,17 +221,26 @@ export class Settler {
 export function single(
   chunk: Chunk,
   position: number,
-  changes: Partial<Pick<Chunk, 'attempt' | 'isolated' | 'troubles'>>,
+  changes: Partial<Pick<Chunk, 'attempt' | 'isolated' | 'troubles' | 'interrupted'>>,
 ): Chunk {
   const key = chunk.keys?.[position];
   return {
     ...chunk,
-    ordinal: chunk.ordinal + position,
-    indexes: chunk.indexes === undefined ? undefined : [chunk.indexes[position] as number],
+    first: indexOf(chunk, position),
+    indexes: undefined,
     inputs: [chunk.inputs[position]],
     keys: key === undefined ? undefined : [key],
     ...changes,
   };
+}
+
+/** How many tasks from a position on follow each other in the batch. */
+function gaplessLength({ indexes }: Pick<Chunk, 'indexes'>, from: number, most: number): number {
+  if (indexes === undefined) return most;
+  const first = indexes[from] as number;
+  let length = 1;
+  while (length < most && indexes[from + length] === first + length) length++;
+  return length;
 }
 
 /** Index and key of a task of a chunk, for an event. */

@@ -10,7 +10,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { SerializedError } from './serialized-error.js';
-import type { LogLevel } from './task.js';
+import type { LogLevel, TaskTraits } from './task.js';
 
 /** Coordinator → thread: load the task module and answer whether it can be used. */
 export interface LoadRequest {
@@ -22,7 +22,9 @@ export interface LoadRequest {
 }
 
 /** Thread → coordinator, the answer to a LoadRequest. */
-export type LoadAnswer = { readonly ok: true } | { readonly ok: false; readonly error: SerializedError };
+export type LoadAnswer =
+  | { readonly ok: true; readonly traits: TaskTraits }
+  | { readonly ok: false; readonly error: SerializedError };
 
 /** Coordinator → thread: execute these tasks one after the other. */
 export interface ChunkRequest {
@@ -45,6 +47,10 @@ export interface ChunkRequest {
   readonly chunkId: number;
   /** Memory of a ControlCell. */
   readonly cell: SharedArrayBuffer;
+  /** Values are reported encoded (encoded-value.ts): a session keeps them. */
+  readonly encoded: boolean;
+  /** An earlier attempt at the one task of this chunk was cut off. */
+  readonly interrupted: boolean;
   /** Names the port for ThreadMessage up and AbortMessage down. Filled in when the chunk's thread is known. */
   channel: number;
   /** The port itself, when this thread has not got it yet. */
@@ -69,7 +75,7 @@ export interface SettledMessage {
   readonly times: Float64Array;
   /** The thread's time origin, in ms since the epoch: apart, because their sum has no room for nanoseconds. */
   readonly origin: number;
-  /** Values by position - from; undefined at the positions that failed. */
+  /** Values by position - from, encoded where the request asks for it; undefined at the positions that failed. */
   readonly values: readonly unknown[];
   readonly failures: readonly AttemptFailure[] | undefined;
 }

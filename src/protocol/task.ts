@@ -40,6 +40,29 @@ export interface TaskContext<S extends Services = Services> {
   transfer<T>(value: T, buffers: readonly Transferable[]): T;
 }
 
+/**
+ * What a task promises. `at-least-once`: an attempt that was cut off (its thread died, its time was up, the process was killed) may be
+ * executed again. `at-most-once`: it must not; the task then fails with HEDDLE_INTERRUPTED.
+ */
+export type Execution = 'at-least-once' | 'at-most-once';
+
+/** What a task module declares beside its function: `export const execution = …`, `export function adopt(input, ctx) {…}`. */
+export interface TaskTraits {
+  readonly execution: Execution;
+  /** It exports `adopt`, which finds out what became of an attempt that was cut off. */
+  readonly adopts: boolean;
+}
+
+/** What `adopt` answers: the value that the cut-off attempt had after all, or undefined when nothing came of it. */
+export type Adopted<Value> = { readonly value: Value } | undefined;
+
+/** A task function with what its module declares. */
+export interface LoadedTask {
+  readonly run: TaskFunction;
+  readonly adopt: TaskFunction | undefined;
+  readonly execution: Execution;
+}
+
 /** What can be moved between threads. */
 export type Transferable =
   | ArrayBuffer

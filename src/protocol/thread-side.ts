@@ -5,7 +5,7 @@
 
 import type { ControlCell } from './control-cell.js';
 import type { SettledMessage } from './messages.js';
-import type { LogLevel, RemoteServices, Services, TaskFunction, Transferable } from './task.js';
+import type { LoadedTask, LogLevel, RemoteServices, Services, TaskFunction, Transferable } from './task.js';
 
 /** Sends a report, moving the listed buffers. Throws when the message cannot be cloned. */
 export type SendSettled = (message: SettledMessage, transferList: readonly Transferable[]) => void;
@@ -31,14 +31,17 @@ export interface ChunkWork {
   readonly attempt: number;
   readonly timeoutMs: number | undefined;
   readonly budgetMs: number | undefined;
+  readonly encoded: boolean;
+  readonly interrupted: boolean;
 }
 
 /** workers/run-chunk.ts */
 export interface ChunkRunner {
-  runChunk(task: TaskFunction, work: ChunkWork, cell: ControlCell, channel: ChunkChannel): Promise<void>;
+  runChunk(task: LoadedTask, work: ChunkWork, cell: ControlCell, channel: ChunkChannel): Promise<void>;
 }
 
 /** workers/load-task.ts */
 export interface TaskLoader {
-  loadTask(module: string): Promise<TaskFunction>;
+  loadTask(module: string): Promise<LoadedTask>;
+  taskOf(run: TaskFunction, named: Readonly<Record<string, unknown>>, shown: string): LoadedTask;
 }

@@ -5,12 +5,12 @@
  * session nothing is kept and the call answers at once.
  */
 
-import type { Outcome } from '../protocol/outcome.js';
+import type { NewRecord } from './record.js';
 
-/** Final outcomes of consecutive tasks, all with the same status. */
+/** Final outcomes of tasks. */
 export interface RecordableBlock {
   readonly length: number;
-  at(i: number): Outcome;
+  recordAt(i: number): NewRecord;
 }
 
 /** Keeps outcomes. */
@@ -20,12 +20,7 @@ export interface Recorder {
    * promise fulfils. A rejection ends the run; the outcomes are then not shown.
    */
   record(block: RecordableBlock): Promise<void> | undefined;
-  /** Everything recorded is on disk and nothing is held open when this fulfils. */
-  close(): Promise<void>;
 }
 
 /** For runs without a session: keeps nothing. */
-export const noSession: Recorder = {
-  record: () => undefined,
-  close: () => Promise.resolve(),
-};
+export const noSession: Recorder = { record: () => undefined };

@@ -56,8 +56,8 @@ export default function handle(request: LoadRequest | ChunkRequest): Promise<Loa
 async function load(request: LoadRequest): Promise<LoadAnswer> {
   new ControlCell(request.cell).startLoading(threadId);
   try {
-    await loadTask(request.module);
-    return { ok: true };
+    const { execution, adopt } = await loadTask(request.module);
+    return { ok: true, traits: { execution, adopts: adopt !== undefined } };
   } catch (error) {
     return { ok: false, error: serializeError(error) };
   }

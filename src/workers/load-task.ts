@@ -10,9 +10,9 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HeddleError } from '../protocol/errors.js';
 import { describe } from '../protocol/serialized-error.js';
-import type { TaskFunction } from '../protocol/task.js';
+import type { LoadedTask, TaskFunction } from '../protocol/task.js';
 
-const loaded = new Map<string, Promise<TaskFunction>>();
+const loaded = new Map<string, Promise<LoadedTask>>();
 
 /**
  * Imports a task module and returns its task function.
@@ -20,7 +20,7 @@ const loaded = new Map<string, Promise<TaskFunction>>();
  * @param module - URL of the module
  * @throws {@link HeddleError} HEDDLE_TASK_MODULE_NOT_FOUND, _INVALID or _LOAD, HEDDLE_TYPESCRIPT_UNSUPPORTED
  */
-export function loadTask(module: string): Promise<TaskFunction> {
+export function loadTask(module: string): Promise<LoadedTask> {
   let task = loaded.get(module);
   if (task === undefined) {
     task = importTask(module);
@@ -29,7 +29,7 @@ export function loadTask(module: string): Promise<TaskFunction> {
   return task;
 }
 
-async function importTask(module: string): Promise<TaskFunction> {
+async function importTask(module: string): Promise<LoadedTask> {
   const shown = shownName(module);
   const namespace = await importModule(module, shown);
   const found = defaultFunction(namespace);
@@ -43,7 +43,33 @@ async function importTask(module: string): Promise<TaskFunction> {
         '. Add `export default function (input) { … }`',
     );
   }
-  return found;
+  return taskOf(found, { ...(found as { execution?: unknown }), ...namespace }, `Task module ${shown}`);
+}
+
+/**
+ * A task function with what is declared beside it.
+ *
+ * @throws {@link HeddleError} HEDDLE_TASK_MODULE_INVALID
+ */
+export function taskOf(
+  run: TaskFunction,
+  named: Readonly<Record<string, unknown>>,
+  shown: string,
+): LoadedTask {
+  const { execution = 'at-least-once', adopt } = named;
+  if (execution !== 'at-least-once' && execution !== 'at-most-once') {
+    throw new HeddleError(
+      'HEDDLE_TASK_MODULE_INVALID',
+      `${shown} exports execution = ${describe(execution)}; expected 'at-least-once' or 'at-most-once'`,
+    );
+  }
+  if (adopt !== undefined && typeof adopt !== 'function') {
+    throw new HeddleError(
+      'HEDDLE_TASK_MODULE_INVALID',
+      `${shown} exports adopt = ${describe(adopt)}; expected a function (input, ctx) => { value } or undefined`,
+    );
+  }
+  return { run, execution, adopt: adopt as TaskFunction | undefined };
 }
 
 /** The default export; of a CommonJS module that was compiled from ESM, the default within it. */

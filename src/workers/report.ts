@@ -6,6 +6,7 @@
  */
 
 import { ORIGIN } from '../protocol/control-cell.js';
+import { type EncodedValue, encodeValue } from '../protocol/encoded-value.js';
 import { HeddleError } from '../protocol/errors.js';
 import type { AttemptFailure, SettledMessage } from '../protocol/messages.js';
 import { describe, serializeError } from '../protocol/serialized-error.js';
@@ -17,6 +18,7 @@ const NOTHING: readonly Transferable[] = [];
 
 /** Collects how tasks ended, in the order of their positions. */
 export class Report {
+  readonly #isEncoded: boolean;
   readonly #send: SendSettled;
   readonly #times: Float64Array;
   #from = 0;
@@ -26,7 +28,9 @@ export class Report {
   /** Buffers to move, by place in `#values`. */
   #moved: Map<number, Transferable[]> | undefined;
 
-  constructor(size: number, send: SendSettled) {
+  /** @param isEncoded - values are sent as a session keeps them */
+  constructor(size: number, isEncoded: boolean, send: SendSettled) {
+    this.#isEncoded = isEncoded;
     this.#send = send;
     this.#times = new Float64Array(size + 1);
   }
@@ -35,8 +39,11 @@ export class Report {
     this.#times[this.#count] = at;
   }
 
+  /** @throws HEDDLE_NOT_CLONEABLE when values are encoded and this one cannot be; the task has failed then */
   succeed(value: unknown): void {
-    if (isTransfer(value)) {
+    if (this.#isEncoded) {
+      this.#values.push(encode(isTransfer(value) ? unwrapTransfer(value, []) : value));
+    } else if (isTransfer(value)) {
       const list: Transferable[] = [];
       this.#values.push(unwrapTransfer(value, list));
       this.#moved ??= new Map();
@@ -98,6 +105,14 @@ export class Report {
         this.#send({ ...message, from: position, times, values: [undefined], failures: [failure] }, NOTHING);
       }
     }
+  }
+}
+
+function encode(value: unknown): EncodedValue {
+  try {
+    return encodeValue(value);
+  } catch (cause) {
+    throw notCloneable(value, cause);
   }
 }
 

@@ -13,7 +13,9 @@
 
 import { performance } from 'node:perf_hooks';
 import { type ControlCell, ORIGIN, PHASES } from '../protocol/control-cell.js';
-import type { TaskFunction } from '../protocol/task.js';
+import { HeddleError } from '../protocol/errors.js';
+import { describe } from '../protocol/serialized-error.js';
+import type { LoadedTask } from '../protocol/task.js';
 import type { ChunkChannel, ChunkWork } from '../protocol/thread-side.js';
 import { Report } from './report.js';
 import { AttemptContext, type ContextHost, timeoutError } from './task-context.js';
@@ -28,7 +30,7 @@ const chunksOfThisThread = new Set<ChunkRun>();
 
 /** Runs a chunk; fulfils when every task was reported or the control cell asked to stop. */
 export async function runChunk(
-  task: TaskFunction,
+  task: LoadedTask,
   work: ChunkWork,
   cell: ControlCell,
   channel: ChunkChannel,
@@ -47,8 +49,23 @@ export function flushChunks(): void {
   for (const chunk of chunksOfThisThread) chunk.flush();
 }
 
+type Call = (input: unknown, ctx: AttemptContext) => unknown;
+
+/** Asks first what became of the attempt that was cut off. */
+function adoptOrRun({ adopt, run }: LoadedTask): Call {
+  return async (input, ctx) => {
+    const adopted: unknown = await (adopt as unknown as Call)(input, ctx);
+    if (adopted === undefined) return (run as unknown as Call)(input, ctx);
+    if (typeof adopted === 'object' && adopted !== null && 'value' in adopted) return adopted.value;
+    throw new HeddleError(
+      'HEDDLE_TASK_MODULE_INVALID',
+      `Expected adopt to answer { value } or undefined, got ${describe(adopted)}`,
+    );
+  };
+}
+
 class ChunkRun {
-  readonly #call: (input: unknown, ctx: AttemptContext) => unknown;
+  readonly #call: Call;
   readonly #work: ChunkWork;
   readonly #cell: ControlCell;
   readonly #channel: ChunkChannel;
@@ -59,12 +76,12 @@ class ChunkRun {
   #listens = false;
   #progressAt = 0;
 
-  constructor(task: TaskFunction, work: ChunkWork, cell: ControlCell, channel: ChunkChannel) {
-    this.#call = task as unknown as (input: unknown, ctx: AttemptContext) => unknown;
+  constructor(task: LoadedTask, work: ChunkWork, cell: ControlCell, channel: ChunkChannel) {
+    this.#call = (work.interrupted && task.adopt !== undefined ? adoptOrRun(task) : task.run) as Call;
     this.#work = work;
     this.#cell = cell;
     this.#channel = channel;
-    this.#report = new Report(work.inputs.length, channel.settled);
+    this.#report = new Report(work.inputs.length, work.encoded, channel.settled);
     this.#host = this.#contextHost();
   }
 

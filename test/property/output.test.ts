@@ -6,15 +6,14 @@ import type { OutcomeBlock } from '../../src/main/outcome-block.js';
 import { Output } from '../../src/main/output.js';
 import type { Outcome } from '../../src/protocol/outcome.js';
 
-function blockOf(ordinal: number, length: number): OutcomeBlock {
-  const indexAt = (i: number) => ordinal + i;
+function blockOf(first: number, length: number): OutcomeBlock {
   return {
-    ordinal,
+    first,
     length,
     status: 'succeeded',
-    at: (i) => ({ index: indexAt(i) }) as Outcome,
-    indexAt,
-    valueAt: indexAt,
+    isResumed: false,
+    at: (i) => ({ index: first + i }) as Outcome,
+    valueAt: (i) => first + i,
   };
 }
 
@@ -36,7 +35,7 @@ it('gives each outcome out once, in the order asked for', async () => {
         return { rank: seed[i] as number, block: blockOf(ordinal, size) };
       });
       arriving.sort((a, b) => a.rank - b.rank);
-      const output = new Output(order, () => {});
+      const output = new Output(order, () => {}, () => expect.unreachable());
       const early = Array.from({ length: takeEarly }, () => output.take());
 
       for (const { block } of arriving) output.push(block);
@@ -48,7 +47,7 @@ it('gives each outcome out once, in the order asked for', async () => {
 
       const indexes = taken.flatMap((result) => (result.done === true ? [] : [result.value.index]));
       const expected = arriving.flatMap(({ block }) =>
-        Array.from({ length: block.length }, (_, k) => block.indexAt(k)),
+        Array.from({ length: block.length }, (_, k) => block.first + k),
       );
       if (order === 'input') expected.sort((a, b) => a - b);
       expect(indexes).toEqual(expected);

@@ -54,7 +54,11 @@ it('defaults are what the documentation says', () => {
   expect(services).toEqual({});
   expect(retry).toMatchObject({ attempts: 1, backoffMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 'full' });
   expect(rest).toEqual({
+    cache: undefined,
     concurrency: undefined,
+    retryFailed: false,
+    session: undefined,
+    shard: undefined,
     order: 'input',
     window: 'auto',
     timeoutMs: undefined,

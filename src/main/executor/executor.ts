@@ -10,19 +10,21 @@
 
 import type { HeddleError } from '../../protocol/errors.js';
 import type { SettledMessage } from '../../protocol/messages.js';
-import type { LogLevel } from '../../protocol/task.js';
+import type { LogLevel, TaskTraits } from '../../protocol/task.js';
 
 /** Consecutive tasks on the same attempt. */
 export interface Chunk {
-  /** Place of the first task in the order in which tasks were read; the others follow it. */
-  readonly ordinal: number;
-  /** Index of each task; undefined when index and ordinal are the same. */
+  /** Index of the first task. */
+  readonly first: number;
+  /** Index of each task, ascending; undefined when they follow the first without a gap. */
   readonly indexes: readonly number[] | undefined;
   readonly inputs: readonly unknown[];
   readonly keys: readonly string[] | undefined;
   readonly attempt: number;
   /** Execute it in a thread of its own: somebody died here, and this task may be why. */
   readonly isolated: boolean;
+  /** An attempt at its one task was cut off, in this run or in an earlier one of the session. */
+  readonly interrupted: boolean;
   /** How often it came back without an attempt and with nobody to blame; such a task travels alone. */
   readonly troubles: number;
   /** When its tasks became ready to run, ms since the epoch. */
@@ -40,8 +42,11 @@ export interface ChunkListener {
 
 /** What became of a task that did not report. */
 export type Leftover =
-  /** It never began, or was a bystander: run it again, nothing happened. `isHere`: its input never left this thread. */
-  | { readonly position: number; readonly kind: 'again'; readonly isHere: boolean }
+  /**
+   * It never began, or was a bystander: run it again, nothing happened. `isHere`: its input never left this thread. `begun`: it was being
+   * executed.
+   */
+  | { readonly position: number; readonly kind: 'again'; readonly isHere: boolean; readonly begun: boolean }
   /** Its thread died before it began, with nobody to blame: run it again by itself, and not for ever. */
   | {
       readonly position: number;
@@ -85,8 +90,8 @@ export interface Executor {
   readonly parallelism: number;
   /** Threads at work, for the report. */
   readonly threads: number;
-  /** Makes ready. @throws {@link HeddleError} when the task cannot be run at all */
-  start(): Promise<void>;
+  /** Makes ready, and says what the task declares. @throws {@link HeddleError} when the task cannot be run at all */
+  start(): Promise<TaskTraits>;
   /**
    * @param exclusive - begin it only when no other exclusive chunk of this run executes on its thread
    * @param budgetMs - end behind the task that runs at this time; what is left comes back
@@ -96,10 +101,19 @@ export interface Executor {
   close(): Promise<void>;
 }
 
-/** Leftovers for all tasks of a chunk from a position on: run them again. */
-export function leftoversFrom(chunk: Chunk, from: number, isHere = false): Leftover[] {
+/**
+ * Leftovers for all tasks of a chunk from a position on: run them again.
+ *
+ * @param begun - tasks of the chunk that began
+ */
+export function leftoversFrom(chunk: Chunk, from: number, begun: number, isHere = false): Leftover[] {
   return Array.from(
     { length: chunk.inputs.length - from },
-    (_, i) => ({ position: from + i, kind: 'again', isHere }) as const,
+    (_, i) => ({ position: from + i, kind: 'again', isHere, begun: from + i < begun }) as const,
   );
+}
+
+/** Index of a task of a chunk. */
+export function indexOf(chunk: Pick<Chunk, 'first' | 'indexes'>, position: number): number {
+  return chunk.indexes?.[position] ?? chunk.first + position;
 }

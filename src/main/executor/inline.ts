@@ -9,7 +9,7 @@
 import { performance } from 'node:perf_hooks';
 import { ControlCell } from '../../protocol/control-cell.js';
 import { HeddleError, internalError } from '../../protocol/errors.js';
-import type { RemoteServices, Services, TaskFunction } from '../../protocol/task.js';
+import type { LoadedTask, RemoteServices, Services, TaskFunction, TaskTraits } from '../../protocol/task.js';
 import type { ChunkChannel, ChunkRunner, TaskLoader } from '../../protocol/thread-side.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
 import { AttemptWatch } from './attempt-watch.js';
@@ -30,6 +30,8 @@ export interface InlineRun extends ChunkLimits {
   /** The function itself, or the URL of a task module. */
   readonly task: TaskFunction | string;
   readonly services: Services;
+  /** Values are wanted as a session keeps them. */
+  readonly isEncoded: boolean;
   readonly listener: ChunkListener;
 }
 
@@ -41,7 +43,7 @@ export class InlineExecutor implements Executor {
   readonly parallelism = Number.POSITIVE_INFINITY;
   readonly threads = 1;
   readonly #run: InlineRun;
-  #task: TaskFunction | undefined;
+  #task: LoadedTask | undefined;
   #runner: ChunkRunner | undefined;
   #turnedAt = 0;
 
@@ -49,12 +51,17 @@ export class InlineExecutor implements Executor {
     this.#run = run;
   }
 
-  async start(): Promise<void> {
+  async start(): Promise<TaskTraits> {
     const { task } = this.#run;
     const runner: ChunkRunner = await import(new URL('../../workers/run-chunk.js', import.meta.url).href);
     const loader: TaskLoader = await import(new URL('../../workers/load-task.js', import.meta.url).href);
     this.#runner = runner;
-    this.#task = typeof task === 'function' ? task : await loader.loadTask(task);
+    const loaded =
+      typeof task === 'function'
+        ? loader.taskOf(task, task as unknown as Record<string, unknown>, 'The task function')
+        : await loader.loadTask(task);
+    this.#task = loaded;
+    return { execution: loaded.execution, adopts: loaded.adopt !== undefined };
   }
 
   execute(chunk: Chunk, _exclusive: boolean, budgetMs: number | undefined): Execution {
@@ -97,17 +104,27 @@ class InlineChunk implements ChunkChannel {
 
   execute(
     runner: ChunkRunner,
-    task: TaskFunction,
+    task: LoadedTask,
     turn: Promise<void>,
     budgetMs: number | undefined,
   ): Execution {
-    const { ordinal, indexes, keys, attempt } = this.#chunk;
-    const { timeoutMs } = this.#run;
+    const { first, indexes, keys, attempt, interrupted } = this.#chunk;
+    const { timeoutMs, isEncoded } = this.#run;
     const inputs = this.#chunk.inputs.map((input) => (isTransfer(input) ? unwrapTransfer(input, []) : input));
     const givenUp = new Promise<ChunkEnd>((resolve) => {
       this.#giveUp = resolve;
     });
-    const work = { firstIndex: ordinal, indexes, inputs, keys, attempt, timeoutMs, budgetMs };
+    const work = {
+      firstIndex: first,
+      indexes,
+      inputs,
+      keys,
+      attempt,
+      timeoutMs,
+      budgetMs,
+      encoded: isEncoded,
+      interrupted,
+    };
     // Never within `execute`: tasks and whoever listens to them may call back into the run.
     const ended = turn
       .then(() => runner.runChunk(task, work, this.#cell, this))
@@ -181,6 +198,6 @@ class InlineChunk implements ChunkChannel {
   }
 
   #rest(): Leftover[] {
-    return leftoversFrom(this.#chunk, this.#watch.reported);
+    return leftoversFrom(this.#chunk, this.#watch.reported, this.#cell.begun);
   }
 }

@@ -11,7 +11,7 @@ import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
 import { HeddleError, isHeddleError } from '../../protocol/errors.js';
 import type { ChunkRequest, LoadAnswer, ThreadMessage } from '../../protocol/messages.js';
 import { describe, reviveError } from '../../protocol/serialized-error.js';
-import type { Services } from '../../protocol/task.js';
+import type { Services, TaskTraits } from '../../protocol/task.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
 import type { ResolvedRuntimeOptions } from '../resolve-options.js';
 import { blame } from './blame.js';
@@ -50,6 +50,8 @@ export interface ThreadsRun extends ChunkLimits {
   readonly runId: number;
   readonly module: string;
   readonly services: Services;
+  /** Values are wanted as a session keeps them. */
+  readonly isEncoded: boolean;
   readonly listener: ChunkListener;
 }
 
@@ -81,13 +83,13 @@ export class ThreadsExecutor implements Executor {
     return this.#shared.pool.threads;
   }
 
-  async start(): Promise<void> {
+  async start(): Promise<TaskTraits> {
     for (let loads = 1; ; loads++) {
       const cell = new ControlCell();
       try {
         const answer = await this.#load(cell);
         if (!answer.ok) throw reviveError(answer.error);
-        return;
+        return answer.traits;
       } catch (cause) {
         if (isHeddleError(cause)) throw cause;
         const isInnocent = cell.phase !== PHASES.loading || this.#isRunningOn(cell.threadId);
@@ -116,7 +118,7 @@ export class ThreadsExecutor implements Executor {
       abort: (reason) =>
         sent.abort(reason, () => {
           sent.abandon();
-          abandon({ leftovers: leftoversFrom(chunk, 0) });
+          abandon({ leftovers: leftoversFrom(chunk, 0, 0) });
         }),
     };
   }
@@ -160,12 +162,13 @@ export class ThreadsExecutor implements Executor {
       const request = this.#request(sent, { exclusive, budgetMs }, transferList);
       const answer = await sent.pool.run(request, transferList, (channel) => sent.assign(channel));
       sent.end();
-      const leftovers = leftoversFrom(chunk, sent.reported);
+      const leftovers = leftoversFrom(chunk, sent.reported, sent.cell.begun);
       return answer.ok ? { leftovers } : { leftovers, fatal: reviveError(answer.error) };
     } catch (error) {
       // A thread that is alive did not die of this request: it never got it.
       if (sent.threadId !== 0 && sent.pool.isAlive(sent.threadId)) return this.#unsent(sent, error);
-      if (isHeddleError(error)) return { leftovers: leftoversFrom(chunk, sent.reported), fatal: error };
+      if (isHeddleError(error))
+        return { leftovers: leftoversFrom(chunk, sent.reported, sent.cell.begun), fatal: error };
       return this.#died(sent, error);
     } finally {
       sent.endWithChannel();
@@ -189,7 +192,7 @@ export class ThreadsExecutor implements Executor {
       runId: this.#run.runId,
       chunkId: sent.id,
       module: this.#run.module,
-      firstIndex: chunk.ordinal,
+      firstIndex: chunk.first,
       indexes: chunk.indexes,
       inputs: isMoving ? chunk.inputs.map((input) => unwrapInput(input, transferList)) : chunk.inputs,
       keys: chunk.keys,
@@ -197,6 +200,8 @@ export class ThreadsExecutor implements Executor {
       timeoutMs: this.#run.timeoutMs,
       exclusive: how.exclusive,
       budgetMs: isMoving ? undefined : how.budgetMs,
+      encoded: this.#run.isEncoded,
+      interrupted: chunk.interrupted,
       cell: sent.cell.buffer,
       channel: 0,
       port: undefined,
@@ -205,7 +210,7 @@ export class ThreadsExecutor implements Executor {
 
   #unsent(sent: ThreadChunk, cause: unknown): ChunkEnd {
     sent.endUnsent();
-    if (sent.chunk.inputs.length > 1) return { leftovers: leftoversFrom(sent.chunk, 0, true) };
+    if (sent.chunk.inputs.length > 1) return { leftovers: leftoversFrom(sent.chunk, 0, 0, true) };
     const input = sent.chunk.inputs[0];
     const error = new HeddleError(
       'HEDDLE_NOT_CLONEABLE',
@@ -217,7 +222,7 @@ export class ThreadsExecutor implements Executor {
 
   #died(sent: ThreadChunk, error: unknown): ChunkEnd {
     if (sent.verdict === undefined) this.#judge(sent, error);
-    const leftovers = leftoversFrom(sent.chunk, sent.reported);
+    const leftovers = leftoversFrom(sent.chunk, sent.reported, sent.cell.begun);
     const { verdict } = sent;
     if (verdict === undefined || verdict === 'nobody') return { leftovers };
     if (verdict.kind === 'unexplained' && sent.cell.phase === PHASES.loading && sent.cell.begun === 0) {

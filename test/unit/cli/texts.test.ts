@@ -22,6 +22,7 @@ const PROGRESS: Progress = {
   waiting: 1,
   succeeded: 7541,
   failed: 22,
+  resumed: 0,
   aborted: 0,
   skipped: 0,
   retries: 3,

@@ -1,0 +1,106 @@
+/**
+ * The session of a run: the options `session`, `shard` and `cache`, opened and put in the places where the run asks.
+ */
+
+import type { EncodedValue } from '../protocol/encoded-value.js';
+import { taskKey } from '../protocol/task-key.js';
+import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
+import { ValueCache } from '../session/cache.js';
+import type { TaskIdentity } from '../session/manifest.js';
+import { WHOLE } from '../session/names.js';
+import { idOf, shardOf } from '../session/record.js';
+import type { RecordableBlock, Recorder } from '../session/recorder.js';
+import { SessionWriter, type ToldState } from '../session/session-writer.js';
+import type { ResolvedRunOptions } from './resolve-options.js';
+import type { Known } from './selection.js';
+
+/** What a run keeps and knows beyond itself. */
+export class RunSession implements Recorder, Known {
+  readonly writer: SessionWriter | undefined;
+  readonly isResuming: boolean;
+  readonly #shard: { readonly index: number; readonly count: number } | undefined;
+  readonly #cache: ValueCache | undefined;
+
+  private constructor(
+    writer: SessionWriter | undefined,
+    cache: ValueCache | undefined,
+    options: ResolvedRunOptions,
+  ) {
+    this.writer = writer;
+    this.isResuming = (writer?.recorded.ids.size ?? 0) > 0;
+    this.#cache = cache;
+    this.#shard = options.shard;
+  }
+
+  /** Undefined when the options ask for nothing of the kind. @throws {@link HeddleError} HEDDLE_SESSION_* */
+  static async open(
+    options: ResolvedRunOptions,
+    identify: () => TaskIdentity,
+    inputs: readonly unknown[] | undefined,
+  ): Promise<RunSession | undefined> {
+    const { session, shard, cache } = options;
+    if (session === undefined && shard === undefined && cache === undefined) return undefined;
+    const task = identify();
+    const values = cache === undefined ? undefined : new ValueCache(cache, task.hash);
+    if (session === undefined) return new RunSession(undefined, values, options);
+    const writer = await SessionWriter.open({
+      folder: session.path,
+      part: shard ?? WHOLE,
+      identity: {
+        task,
+        keys: options.key === undefined ? 'hash' : (session.keys ?? 'function'),
+        ...(session.command !== undefined && { command: session.command }),
+      },
+      force: session.force,
+      staleMs: session.staleMs,
+      isBatch:
+        session.isBatch ?? (inputs === undefined ? undefined : (has) => hasAny(inputs, options.key, has)),
+    });
+    return new RunSession(writer, values, options);
+  }
+
+  isElsewhere(key: string): boolean {
+    return this.#shard !== undefined && shardOf(idOf(key), this.#shard.count) !== this.#shard.index;
+  }
+
+  see(...task: Parameters<SessionWriter['see']>): ReturnType<SessionWriter['see']> | undefined {
+    return this.writer?.see(...task);
+  }
+
+  cached(input: unknown): { readonly content: EncodedValue } | undefined {
+    return this.#cache?.get(taskKey(input));
+  }
+
+  record(block: RecordableBlock): Promise<void> | undefined {
+    return this.writer?.record(block);
+  }
+
+  /** Keeps the values of tasks that succeeded for other sessions. */
+  keep(chunk: { readonly inputs: readonly unknown[] }, from: number, values: readonly EncodedValue[]): void {
+    if (this.#cache === undefined) return;
+    for (const [i, value] of values.entries()) this.#cache.put(taskKey(chunk.inputs[from + i]), value);
+  }
+
+  async close(state: ToldState, isAllRead: boolean): Promise<void> {
+    await this.writer?.close(state, isAllRead);
+  }
+}
+
+/** Whether the session has any task of the batch: mostly the first one answers. */
+function hasAny(
+  inputs: readonly unknown[],
+  key: ResolvedRunOptions['key'],
+  has: (key: string) => boolean,
+): boolean {
+  if (inputs.length === 0) return true;
+  try {
+    return inputs.some((input, index) => has(key === undefined ? keyOf(input) : String(key(input, index))));
+  } catch {
+    // The run will tell what is wrong with the key.
+    return true;
+  }
+}
+
+function keyOf(input: unknown): string {
+  return taskKey(isTransfer(input) ? unwrapTransfer(input, []) : input);
+}

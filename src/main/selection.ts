@@ -1,0 +1,226 @@
+/**
+ * Selection: which tasks of the batch this run executes.
+ *
+ *   source ─► [another shard's?] ─► [an outcome in the session?] ─► [cut off, and not to be repeated?] ─► [in the cache?] ─► chunk
+ *
+ * Every task is known by its key, never by its place. What has an outcome goes straight to the consumer, as a reference that is read
+ * from the disk when its turn comes; so a resumed run starts its first new task as soon as it is found, however many are done.
+ * Without session, shard and cache nothing here costs anything.
+ */
+
+import type { EncodedValue } from '../protocol/encoded-value.js';
+import { HeddleError } from '../protocol/errors.js';
+import type { TaskTraits } from '../protocol/task.js';
+import { taskKey } from '../protocol/task-key.js';
+import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
+import type { Recorded } from '../session/recorded.js';
+import type { SeenTask } from '../session/session-writer.js';
+import type { Chunk } from './executor/executor.js';
+import { RecordedBlock } from './outcome-block.js';
+import type { Output } from './output.js';
+import type { Settler } from './settle.js';
+import type { Source, Taken } from './source.js';
+
+/** What is known of tasks beforehand. */
+export interface Known {
+  isElsewhere(key: string): boolean;
+  /** Undefined without a session. */
+  see(key: string, index: number, isHash: boolean): SeenTask | undefined;
+  /** The value of an identical task. */
+  cached(input: unknown): { readonly content: EncodedValue } | undefined;
+  /** True when earlier runs recorded outcomes: many tasks may have to be passed over. */
+  readonly isResuming: boolean;
+}
+
+/** What selecting needs of the rest of the run. */
+export interface SelectionHost {
+  readonly source: Source;
+  readonly output: Output;
+  readonly settler: Settler;
+  readonly retryFailed: boolean;
+  readonly hasKeys: boolean;
+  traits(): TaskTraits;
+  /** The outcomes in the session. */
+  recorded(): Recorded;
+  onRecordedFailure(index: number, error: Error): void;
+  /** There may be more to take. */
+  onReady(): void;
+}
+
+/** Tasks to execute. */
+export type Selected = Pick<Chunk, 'first' | 'indexes' | 'inputs' | 'keys' | 'interrupted'>;
+
+/** Inputs that are looked at ahead of what is asked for, when most of them may be done already. */
+const LOOK_AHEAD = 512;
+/** Inputs that are looked at before the event loop turns. */
+const LOOKS_PER_TURN = 16_384;
+
+/** Chooses the tasks of one run. */
+export class Selection {
+  readonly #host: SelectionHost;
+  #known: Known | undefined;
+  #taken: Taken = { inputs: [], keys: undefined };
+  /** Place in `#taken` of the next one to be looked at. */
+  #next = 0;
+  /** Tasks with the same status, in a row, that have an outcome. */
+  #row: { first: number; status: 'succeeded' | 'failed'; slots: number[] } | undefined;
+  /** A task that was cut off and travels alone, for the next `take`. */
+  #alone: Selected | undefined;
+  /** Index of the next input to be looked at. */
+  #index = 0;
+
+  constructor(host: SelectionHost) {
+    this.#host = host;
+  }
+
+  /** From now on tasks are looked up. Before the first `take`. */
+  use(known: Known): void {
+    this.#known = known;
+  }
+
+  /** Inputs that were looked at. */
+  get read(): number {
+    return this.#index;
+  }
+
+  get isDone(): boolean {
+    const isAllLookedAt = this.#alone === undefined && this.#next >= this.#taken.inputs.length;
+    return isAllLookedAt && this.#host.source.isDone;
+  }
+
+  /** Chooses up to `max` tasks; fewer, or none, when the source has no more for now or many had to be passed over. */
+  take(max: number): Selected | undefined {
+    const { source } = this.#host;
+    if (this.#known !== undefined) return this.#select(this.#known, max);
+    const first = source.read;
+    const taken = source.take(max);
+    this.#index = source.read;
+    if (taken === undefined) return undefined;
+    return { first, indexes: undefined, inputs: taken.inputs, keys: taken.keys, interrupted: false };
+  }
+
+  #select(known: Known, max: number): Selected | undefined {
+    if (this.#alone !== undefined) {
+      const task = this.#alone;
+      this.#alone = undefined;
+      return task;
+    }
+    const chosen = { indexes: [] as number[], inputs: [] as unknown[], keys: [] as string[] };
+    let interrupted = false;
+    let looks = 0;
+    while (chosen.inputs.length < max && !interrupted) {
+      if (++looks > LOOKS_PER_TURN) {
+        setImmediate(() => this.#host.onReady());
+        break;
+      }
+      if (this.#next >= this.#taken.inputs.length && !this.#read(known, max - chosen.inputs.length)) break;
+      const place = this.#next++;
+      const index = this.#index++;
+      const input = this.#taken.inputs[place];
+      const key = this.#taken.keys?.[place] ?? taskKey(isTransfer(input) ? unwrapTransfer(input, []) : input);
+      const task = this.#look(known, key, index, input);
+      if (task === undefined) continue;
+      if (task.interrupted && chosen.inputs.length > 0) {
+        this.#alone = {
+          first: index,
+          indexes: undefined,
+          inputs: [input],
+          keys: [task.key],
+          interrupted: true,
+        };
+        break;
+      }
+      interrupted = task.interrupted;
+      chosen.indexes.push(index);
+      chosen.inputs.push(input);
+      chosen.keys.push(task.key);
+    }
+    this.#endRow();
+    const { indexes, inputs, keys } = chosen;
+    const [first] = indexes;
+    if (first === undefined) return undefined;
+    const isGapless = indexes.at(-1) === first + indexes.length - 1;
+    return { first, indexes: isGapless ? undefined : indexes, inputs, keys, interrupted };
+  }
+
+  #read(known: Known, max: number): boolean {
+    const taken = this.#host.source.take(known.isResuming ? Math.max(max, LOOK_AHEAD) : max);
+    if (taken === undefined) return false;
+    this.#taken = taken;
+    this.#next = 0;
+    return true;
+  }
+
+  /** The task, if it is to be executed; otherwise it is dealt with. */
+  #look(
+    known: Known,
+    key: string,
+    index: number,
+    input: unknown,
+  ): { readonly key: string; readonly interrupted: boolean } | undefined {
+    const { output, settler, retryFailed, hasKeys } = this.#host;
+    if (known.isElsewhere(key)) {
+      this.#endRow();
+      output.pass(index, 1);
+      return undefined;
+    }
+    const seen = known.see(key, index, !hasKeys);
+    const { status } = seen ?? {};
+    if (seen !== undefined && status !== undefined && !(status === 'failed' && retryFailed)) {
+      this.#addToRow(seen.slot, status, index);
+      return undefined;
+    }
+    this.#endRow();
+    const name = seen?.key ?? key;
+    const isInterrupted = seen?.interrupted === true;
+    const { adopts, execution } = this.#host.traits();
+    if (isInterrupted && !adopts && execution === 'at-most-once') {
+      settler.finish(
+        { first: index, indexes: undefined, keys: [name], inputs: [input] },
+        0,
+        'failed',
+        interruptedError('the process ended while the attempt was in progress'),
+        { attempts: 1, startedAt: undefined, durationMs: 0, workerId: undefined },
+      );
+      return undefined;
+    }
+    const hit = known.cached(input);
+    if (hit !== undefined) {
+      settler.reuse(index, name, hit.content);
+      return undefined;
+    }
+    return { key: name, interrupted: isInterrupted && adopts };
+  }
+
+  #addToRow(slot: number, status: 'succeeded' | 'failed', index: number): void {
+    if (this.#row?.status !== status || this.#row.first + this.#row.slots.length !== index) {
+      this.#endRow();
+      this.#row = { first: index, status, slots: [] };
+    }
+    this.#row.slots.push(slot);
+  }
+
+  #endRow(): void {
+    if (this.#row === undefined) return;
+    const { first, status, slots } = this.#row;
+    this.#row = undefined;
+    const block = new RecordedBlock(first, status, slots, this.#host.recorded());
+    if (status === 'failed') {
+      for (let i = 0; i < block.length; i++) {
+        const outcome = block.at(i);
+        if (outcome.status === 'failed') this.#host.onRecordedFailure(outcome.index, outcome.error);
+      }
+    }
+    this.#host.settler.show(block);
+  }
+}
+
+/** The failure of a task that must not be executed twice and whose attempt was cut off. */
+export function interruptedError(what: string, cause?: unknown): HeddleError {
+  return new HeddleError(
+    'HEDDLE_INTERRUPTED',
+    `The attempt was cut off (${what}) and the task is declared at-most-once, so it is not executed again; ` +
+      'find out what became of it, then let it run with --retry-failed (option retryFailed), or export adopt from the task module',
+    cause === undefined ? undefined : { cause },
+  );
+}

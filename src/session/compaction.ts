@@ -1,0 +1,108 @@
+/**
+ * Compaction: everything that was recorded before an epoch, as one file, the base of that epoch.
+ *
+ * Only the owner of the whole batch compacts, for only it has sealed every older lane. The base is written beside, synced, and renamed
+ * to `base-<epoch>.log`; that name is the commit: from then on readers take the base and pass over what is older. A compactor that
+ * was overtaken meanwhile does no harm: its base says the same as the lanes it would replace, and it deletes nothing.
+ *
+ *   frame 0: {"@head":{...}}   frames: the last line of each task, as it stood   last frame: notes, {"@close":{"records":n}}
+ */
+
+import { join } from 'node:path';
+import { disk, syncFolder, writeAll } from './disk.js';
+import { encodeFrame, FRAME_BYTES } from './frames.js';
+import { baseName, tempName } from './names.js';
+import { noteLine } from './record.js';
+import type { Recorded } from './recorded.js';
+import type { Head } from './recovery.js';
+
+/** A session with so many lanes is compacted. */
+const MANY_LANES = 8;
+
+/** Whether compacting would be worth it. */
+export function isWorthCompacting(recorded: Recorded, lanes: number): boolean {
+  return lanes >= MANY_LANES || recorded.superseded > recorded.counts.succeeded + recorded.counts.failed;
+}
+
+/** Writes the base. It counts when this fulfils. */
+export async function writeBase(
+  folder: string,
+  writer: string,
+  head: Head,
+  recorded: Recorded,
+): Promise<void> {
+  const file = baseName(head.epoch);
+  const temp = join(folder, tempName(writer));
+  const fd = disk.create(temp);
+  try {
+    const base = new BaseFile(fd, file);
+    base.add(noteLine({ '@head': head }), 0);
+    base.endFrame();
+    let records = 0;
+    for (const slot of recorded.slots()) {
+      base.add(`${recorded.lineAt(slot)}\n`, 1);
+      records++;
+      if (base.isFull) {
+        base.endFrame();
+        // Outcomes of the run in progress come first.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    for (const line of notes(recorded)) base.add(line, 0);
+    base.add(noteLine({ '@close': { records } }), 0);
+    base.endFrame();
+    await disk.sync(fd);
+  } catch (error) {
+    disk.close(fd);
+    disk.unlink(temp);
+    throw error;
+  }
+  disk.close(fd);
+  disk.rename(temp, join(folder, file));
+  await syncFolder(folder);
+}
+
+/** What is known of tasks beside their outcomes. */
+function* notes(recorded: Recorded): Generator<string> {
+  for (const slot of recorded.slots()) {
+    const id = recorded.ids.idAt(slot);
+    if (recorded.isMoved(slot)) yield noteLine({ '@moved': [[id, recorded.indexAt(slot)]] });
+    if (recorded.isGone(slot)) yield noteLine({ '@gone': [id] });
+  }
+  for (const [id, { attempt, at }] of recorded.started) yield noteLine({ '@started': [id, attempt, at] });
+}
+
+class BaseFile {
+  readonly #fd: number;
+  readonly #file: string;
+  #lines: string[] = [];
+  #records = 0;
+  #size = 0;
+  #end = 0;
+  #frames = 0;
+
+  constructor(fd: number, file: string) {
+    this.#fd = fd;
+    this.#file = file;
+  }
+
+  get isFull(): boolean {
+    return this.#size >= FRAME_BYTES;
+  }
+
+  add(line: string, records: number): void {
+    this.#lines.push(line);
+    this.#records += records;
+    this.#size += line.length;
+  }
+
+  endFrame(): void {
+    if (this.#lines.length === 0) return;
+    const frame = encodeFrame(this.#file, Buffer.from(this.#lines.join('')), this.#records, this.#frames++);
+    writeAll(this.#fd, frame, this.#end);
+    this.#end += frame.length;
+    this.#lines = [];
+    this.#records = 0;
+    this.#size = 0;
+  }
+}

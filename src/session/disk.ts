@@ -1,0 +1,158 @@
+/**
+ * Every file operation of a session goes through here: one seam, for tests that let the n-th operation fail and for
+ * those that rebuild the disk as it may be after a power cut.
+ *
+ * Calls that the page cache answers are synchronous: a hop to the thread pool costs more than they do. Syncs and large reads are not.
+ * Nothing here follows a symbolic link in the last part of a path, and what is created is for its owner alone.
+ */
+
+import fs, { type Stats } from 'node:fs';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_RDONLY, O_WRONLY } = fs.constants;
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+
+/** The operations. Errors are those of node:fs. */
+export const disk = {
+  /** Creates a file that must not exist. */
+  create(path: string): number {
+    return fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
+  },
+  openToRead(path: string): number {
+    return fs.openSync(path, O_RDONLY | O_NOFOLLOW);
+  },
+  close(fd: number): void {
+    fs.closeSync(fd);
+  },
+  /** Writes some of the bytes and says how many. */
+  write(fd: number, bytes: Uint8Array, offset: number, position: number): number {
+    return fs.writeSync(fd, bytes, offset, bytes.length - offset, position);
+  },
+  read(fd: number, buffer: Uint8Array, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.read(fd, buffer, 0, buffer.length, position, (error, count) =>
+        error === null ? resolve(count) : reject(error),
+      );
+    });
+  },
+  readNow(fd: number, buffer: Uint8Array, position: number): number {
+    return fs.readSync(fd, buffer, 0, buffer.length, position);
+  },
+  truncate(fd: number, length: number): void {
+    fs.ftruncateSync(fd, length);
+  },
+  /** The content of a file is on the disk when this fulfils. */
+  syncData(fd: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
+    });
+  },
+  sync(fd: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fsync(fd, (error) => (error === null ? resolve() : reject(error)));
+    });
+  },
+  /** What is at a path, or undefined. Other errors than its absence are thrown: they must not be taken for it. */
+  stat(path: string): Stats | undefined {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  },
+  inodeOf(fd: number): number {
+    return fs.fstatSync(fd).ino;
+  },
+  sizeOf(fd: number): number {
+    return fs.fstatSync(fd).size;
+  },
+  /** Gives a file a second name, which must not exist: of several processes that try, one succeeds. */
+  link(from: string, to: string): void {
+    fs.linkSync(from, to);
+  },
+  unlink(path: string): void {
+    fs.unlinkSync(path);
+  },
+  rename(from: string, to: string): void {
+    fs.renameSync(from, to);
+  },
+  makeFolder(path: string): void {
+    fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+  },
+  /** Removes a folder that is empty. */
+  removeFolder(path: string): void {
+    fs.rmdirSync(path);
+  },
+  removeTree(path: string): void {
+    fs.rmSync(path, { recursive: true, force: true });
+  },
+  list(path: string): string[] {
+    return fs.readdirSync(path);
+  },
+};
+
+/** Writes all of the bytes, however many calls it takes. */
+export function writeAll(fd: number, bytes: Uint8Array, position: number): void {
+  for (let offset = 0; offset < bytes.length; ) {
+    const count = disk.write(fd, bytes, offset, position + offset);
+    if (count <= 0)
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    offset += count;
+  }
+}
+
+/** The names in a folder are on the disk when this fulfils. */
+export async function syncFolder(path: string): Promise<void> {
+  // Windows has no such call, and needs none.
+  if (process.platform === 'win32') return;
+  const fd = disk.openToRead(path);
+  try {
+    await disk.sync(fd);
+  } finally {
+    disk.close(fd);
+  }
+}
+
+/** Creates a file with this content, on the disk under its own name only once `syncFolder` was called. */
+export async function createFile(path: string, bytes: Uint8Array): Promise<void> {
+  const fd = disk.create(path);
+  try {
+    writeAll(fd, bytes, 0);
+    await disk.sync(fd);
+  } finally {
+    disk.close(fd);
+  }
+}
+
+/** The content of a small file; undefined when there is none. */
+export function readSmall(path: string): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = disk.openToRead(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  try {
+    const parts: Buffer[] = [];
+    for (let position = 0; ; ) {
+      const part = Buffer.alloc(65_536);
+      const count = disk.readNow(fd, part, position);
+      if (count === 0) return Buffer.concat(parts);
+      parts.push(part.subarray(0, count));
+      position += count;
+    }
+  } finally {
+    disk.close(fd);
+  }
+}
+
+/** Removes a file that may be gone already. */
+export function removeIfThere(path: string): void {
+  try {
+    disk.unlink(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+/** True for the error of a path that does not exist. */
+export function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+}

@@ -1,0 +1,89 @@
+/**
+ * The names of the files of a session, and the part of a batch that a run works on.
+ *
+ *   session.json                     manifest: a hint for people and tools, rebuildable (manifest.ts)
+ *   e000001.epoch                    claim (claims.ts); never deleted, its number never used again
+ *   l-000001-1of1-<writer>.log       lane: the journal of one writer (journal.ts)
+ *   base-000004.log                  all that was recorded before epoch 4 (compaction.ts)
+ *   state-000001.json                version of the document of `session.update` (document.ts)
+ *   live-<writer>.lock/              its writer is alive (lock.ts); always empty
+ *   session.lock/                    the manifest or the document is being written; always empty
+ *   .t-<writer>-<n>                  temporary
+ *   quarantine/                      copies of damaged byte ranges
+ *
+ * <writer> is the process id in base 36 and 80 random bits: no two writers ever have the same name.
+ */
+
+import { randomBytes } from 'node:crypto';
+
+/** The share of a batch that a run works on: the tasks whose id falls to `index` of `count`, from 1. The whole batch is 1 of 1. */
+export interface Part {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The whole batch. */
+export const WHOLE: Part = { index: 1, count: 1 };
+
+/** True when two runs on these parts would work on the same tasks. Shards of different counts always may. */
+export function conflicts(a: Part, b: Part): boolean {
+  return a.count !== b.count || a.index === b.index;
+}
+
+/** A lane by its name. */
+export interface LaneName {
+  readonly file: string;
+  readonly epoch: number;
+  readonly part: Part;
+}
+
+const CLAIM = /^e(\d{6,})\.epoch$/;
+const LANE = /^l-(\d{6,})-(\d+)of(\d+)-[0-9a-z]+-[0-9a-f]{20}\.log$/;
+const BASE = /^base-(\d{6,})\.log$/;
+const STATE = /^state-(\d{6,})\.json$/;
+const TEMP = /^\.t-([0-9a-z]+)-[0-9a-f]{20}-\d+$/;
+const LIVE = /^live-([0-9a-z]+-[0-9a-f]{20})\.lock$/;
+
+export const MANIFEST = 'session.json';
+export const MANIFEST_LOCK = 'session.lock';
+export const QUARANTINE = 'quarantine';
+
+const pad = (n: number): string => String(n).padStart(6, '0');
+let temps = 0;
+
+/** A name for a new writer. */
+export function newWriter(): string {
+  return `${process.pid.toString(36)}-${randomBytes(10).toString('hex')}`;
+}
+
+export const claimName = (epoch: number): string => `e${pad(epoch)}.epoch`;
+export const baseName = (epoch: number): string => `base-${pad(epoch)}.log`;
+export const stateName = (version: number): string => `state-${pad(version)}.json`;
+export const liveName = (writer: string): string => `live-${writer}.lock`;
+export const tempName = (writer: string): string => `.t-${writer}-${temps++}`;
+export const laneName = (epoch: number, { index, count }: Part, writer: string): string =>
+  `l-${pad(epoch)}-${index}of${count}-${writer}.log`;
+
+/** The number in a name, if it is of that kind. */
+function numberIn(pattern: RegExp, file: string): number | undefined {
+  const digits = pattern.exec(file)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+export const claimEpoch = (file: string): number | undefined => numberIn(CLAIM, file);
+export const baseEpoch = (file: string): number | undefined => numberIn(BASE, file);
+export const stateVersion = (file: string): number | undefined => numberIn(STATE, file);
+/** The process that left a temporary file. */
+export function tempPid(file: string): number | undefined {
+  const digits = TEMP.exec(file)?.[1];
+  return digits === undefined ? undefined : Number.parseInt(digits, 36);
+}
+/** The writer of a live lock. */
+export const liveWriter = (file: string): string | undefined => LIVE.exec(file)?.[1];
+
+/** What the name of a lane says. */
+export function parseLane(file: string): LaneName | undefined {
+  const match = LANE.exec(file);
+  if (match === null) return undefined;
+  return { file, epoch: Number(match[1]), part: { index: Number(match[2]), count: Number(match[3]) } };
+}

@@ -1,0 +1,66 @@
+/**
+ * Quarantine: copies of damaged byte ranges, so that nothing is thrown away that somebody may want to look at.
+ */
+
+import { join } from 'node:path';
+import { HeddleError } from '../protocol/errors.js';
+import { disk, isMissing, writeAll } from './disk.js';
+import type { Damage } from './frames.js';
+import { QUARANTINE } from './names.js';
+
+const PIECE_BYTES = 1024 * 1024;
+
+/** Copies what is damaged. @returns for each damage what to tell */
+export async function setAside(folder: string, damages: readonly Damage[]): Promise<string[]> {
+  if (damages.length === 0) return [];
+  const place = join(folder, QUARANTINE);
+  disk.makeFolder(place);
+  if (disk.stat(place)?.isDirectory() !== true)
+    throw new HeddleError('HEDDLE_SESSION_INVALID', `${place} is no folder; remove it`);
+  const told: string[] = [];
+  for (const damage of damages) {
+    const copy = await copyRange(
+      folder,
+      damage,
+      join(place, `${damage.file}.${damage.offset}-${damage.bytes}`),
+    );
+    told.push(describeDamage(damage) + (copy ? `, set aside in ${QUARANTINE}/` : ''));
+  }
+  return told;
+}
+
+/** A damage in words. */
+export function describeDamage({ file, offset, bytes, reason }: Damage): string {
+  if (reason === 'missing') return `${file} (${bytes} bytes) is missing`;
+  return `${file} at byte ${offset}: ${bytes === 0 ? '' : `${bytes} bytes, `}${reason}`;
+}
+
+async function copyRange(folder: string, { file, offset, bytes }: Damage, target: string): Promise<boolean> {
+  if (bytes === 0) return false;
+  let from: number;
+  try {
+    from = disk.openToRead(join(folder, file));
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+  try {
+    if (disk.stat(target) !== undefined) return true;
+    const to = disk.create(target);
+    try {
+      let copied = 0;
+      while (copied < bytes) {
+        const piece = Buffer.alloc(Math.min(PIECE_BYTES, bytes - copied));
+        const count = await disk.read(from, piece, offset + copied);
+        if (count === 0) break;
+        writeAll(to, piece.subarray(0, count), copied);
+        copied += count;
+      }
+      return copied > 0;
+    } finally {
+      disk.close(to);
+    }
+  } finally {
+    disk.close(from);
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * What is recorded: for each task of a session its status and where its line stands. Values stay on the disk until they are read.
+ *
+ * About 45 bytes a task, in typed arrays. Slots are those of the id table; a slot without a status is a task that was seen
+ * in this batch and has no outcome yet.
+ */
+
+import { HeddleError } from '../protocol/errors.js';
+import { disk } from './disk.js';
+import { IdTable, larger } from './id-table.js';
+import { type OutcomeOnDisk, parseRecord } from './record.js';
+
+const NONE = 0;
+const SUCCEEDED = 1;
+const FAILED = 2;
+/** Added to the status of a task that the newest batch does not have. */
+const GONE = 4;
+/** Added when a task stands elsewhere in the batch than its line says. */
+const MOVED = 8;
+const STATUS = 3;
+const FILE_UNIT = 2 ** 40;
+const WINDOW_BYTES = 256 * 1024;
+
+/** An attempt that began and of which nothing more was recorded. */
+export interface StartedAttempt {
+  readonly attempt: number;
+  readonly at: number;
+}
+
+/** A file whose lines are read again, by windows: neighbours are mostly read one after the other. */
+interface ReadFile {
+  readonly name: string;
+  readonly fd: number;
+  window: Buffer;
+  from: number;
+}
+
+/** The tasks of a session that have an outcome. */
+export class Recorded {
+  readonly ids: IdTable = new IdTable();
+  /** By id: attempts that were cut off, or are in progress. */
+  readonly started = new Map<string, StartedAttempt>();
+  /** Tasks with an outcome that are not gone. */
+  readonly counts = { succeeded: 0, failed: 0 };
+  /** Lines that a later one of the same task replaced. */
+  superseded = 0;
+  readonly #files: ReadFile[] = [];
+  #status = new Uint8Array(1024);
+  #where = new Float64Array(1024);
+  #length = new Uint32Array(1024);
+  #index = new Uint32Array(1024);
+
+  /** Adds a file whose lines will be told; its descriptor is closed by `close`. */
+  addFile(name: string, fd: number): number {
+    return this.#files.push({ name, fd, window: Buffer.alloc(0), from: 0 }) - 1;
+  }
+
+  /** Takes an outcome whose id stands in bytes. */
+  add(
+    bytes: Uint8Array,
+    idAt: number,
+    status: 'succeeded' | 'failed',
+    index: number,
+    file: number,
+    offset: number,
+    length: number,
+  ): void {
+    const slot = this.ids.addBytes(bytes, idAt);
+    this.#reserve(slot);
+    if (this.started.size > 0) this.started.delete(this.ids.idAt(slot));
+    if (this.#status[slot] !== NONE) this.superseded++;
+    this.#setStatus(slot, status);
+    this.#index[slot] = index;
+    this.#where[slot] = file * FILE_UNIT + offset;
+    this.#length[slot] = length;
+  }
+
+  /** Takes an outcome of this run: it counts, and is not read back. */
+  note(id: string, status: 'succeeded' | 'failed'): void {
+    const slot = this.ids.add(id);
+    this.#reserve(slot);
+    if (this.#status[slot] !== NONE) this.superseded++;
+    this.#setStatus(slot, status);
+    if (this.started.size > 0) this.started.delete(id);
+  }
+
+  /** The slot of a task; a new one, without a status, if it is not known. */
+  slotOf(id: string): number {
+    const slot = this.ids.add(id);
+    this.#reserve(slot);
+    return slot;
+  }
+
+  statusAt(slot: number): 'succeeded' | 'failed' | undefined {
+    const status = (this.#status[slot] as number) & STATUS;
+    return status === NONE ? undefined : status === SUCCEEDED ? 'succeeded' : 'failed';
+  }
+
+  isGone(slot: number): boolean {
+    return ((this.#status[slot] as number) & GONE) !== 0;
+  }
+
+  setGone(slot: number, isGone: boolean): void {
+    if (this.isGone(slot) === isGone || this.statusAt(slot) === undefined) return;
+    const status = this.statusAt(slot) as 'succeeded' | 'failed';
+    this.counts[status] += isGone ? -1 : 1;
+    this.#status[slot] = (this.#status[slot] as number) ^ GONE;
+  }
+
+  /** Where a task stands in the newest batch that had it. */
+  indexAt(slot: number): number {
+    return this.#index[slot] as number;
+  }
+
+  setIndex(slot: number, index: number): void {
+    this.#index[slot] = index;
+    this.#status[slot] = (this.#status[slot] as number) | MOVED;
+  }
+
+  isMoved(slot: number): boolean {
+    return ((this.#status[slot] as number) & MOVED) !== 0;
+  }
+
+  /** Every slot with an outcome, in the order of their lines on disk. */
+  slots(): Uint32Array {
+    const slots = new Uint32Array(this.ids.size);
+    let count = 0;
+    for (let slot = 0; slot < slots.length; slot++) if (this.#length[slot] !== 0) slots[count++] = slot;
+    return slots.subarray(0, count).sort((a, b) => (this.#where[a] as number) - (this.#where[b] as number));
+  }
+
+  /** Reads the line of an outcome, without its newline. */
+  lineAt(slot: number): string {
+    const where = this.#where[slot] as number;
+    const file = this.#files[Math.floor(where / FILE_UNIT)] as ReadFile;
+    const offset = where % FILE_UNIT;
+    const length = this.#length[slot] as number;
+    if (offset < file.from || offset + length > file.from + file.window.length) {
+      const window = Buffer.allocUnsafe(Math.max(length, WINDOW_BYTES));
+      file.window = window.subarray(0, disk.readNow(file.fd, window, offset));
+      file.from = offset;
+    }
+    const at = offset - file.from;
+    return file.window.toString('utf8', at, at + length);
+  }
+
+  /** @throws {@link HeddleError} HEDDLE_SESSION_DAMAGED when it is not what was there when the session was opened */
+  read(slot: number): OutcomeOnDisk {
+    const line = this.lineAt(slot);
+    try {
+      const outcome = parseRecord(line);
+      if (outcome.id === this.ids.idAt(slot)) return { ...outcome, index: this.indexAt(slot) };
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    const file = this.#files[Math.floor((this.#where[slot] as number) / FILE_UNIT)];
+    throw new HeddleError(
+      'HEDDLE_SESSION_DAMAGED',
+      `The session's file ${file?.name} changed while it was read; run \`heddle verify\` on the session`,
+    );
+  }
+
+  close(): void {
+    for (const { fd } of this.#files) disk.close(fd);
+    this.#files.length = 0;
+  }
+
+  #setStatus(slot: number, status: 'succeeded' | 'failed'): void {
+    const before = this.isGone(slot) ? undefined : this.statusAt(slot);
+    if (before !== undefined) this.counts[before]--;
+    this.counts[status]++;
+    this.#status[slot] = status === 'succeeded' ? SUCCEEDED : FAILED;
+  }
+
+  #reserve(slot: number): void {
+    if (slot < this.#status.length) return;
+    const length = this.#status.length * 2;
+    this.#status = larger(this.#status, length);
+    this.#where = larger(this.#where, length);
+    this.#length = larger(this.#length, length);
+    this.#index = larger(this.#index, length);
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Recovery: what a session holds, read from its base and its lanes.
+ *
+ * Which bytes count:
+ *   1. The base of the highest epoch holds all that was recorded before its epoch; older lanes and bases are left-overs. Should that
+ *      base be damaged, left-overs help out.
+ *   2. A lane is sealed when the head of a lane with a higher epoch and an overlapping part exists: the highest such head says how
+ *      many of its bytes count (none, if it does not name the lane). Its writer was fenced before that length was read.
+ *   3. A lane that nobody sealed counts up to its last good frame.
+ * Records merge in the order base, lanes by epoch; of one task the last one counts.
+ *
+ * Reading takes no lock. A file that vanishes meanwhile means that somebody compacted the session: reading starts again.
+ */
+
+import { join } from 'node:path';
+import { HeddleError } from '../protocol/errors.js';
+import { disk, isMissing } from './disk.js';
+import { type Damage, firstFrame, type Scan, scanFrames } from './frames.js';
+import type { Identity } from './manifest.js';
+import { baseEpoch, baseName, conflicts, type LaneName, type Part, parseLane } from './names.js';
+import { type BodyReader, type Note, readBody } from './record.js';
+import { Recorded } from './recorded.js';
+
+/** Version of everything that is written here. A session with a newer one is refused. */
+export const FORMAT = 1;
+
+/** The first line of a lane or a base. */
+export interface Head {
+  readonly format: number;
+  readonly epoch: number;
+  readonly part: Part;
+  /** Bytes that count of each older lane that this one overlaps and that is still needed. */
+  readonly seals: Readonly<Record<string, number>>;
+  readonly identity: Identity;
+}
+
+/** What was found in a session. */
+export interface Recovery {
+  readonly recorded: Recorded;
+  /** Bytes that count of each lane that is still needed. */
+  readonly lanes: Readonly<Record<string, number>>;
+  readonly base: number | undefined;
+  /** From the newest head that can be read. */
+  readonly identity: Identity | undefined;
+  readonly damages: readonly Damage[];
+  /** Bytes of commits that nobody was told of. */
+  readonly tornBytes: number;
+}
+
+/** What is known beforehand. */
+export interface RecoveryOptions {
+  /** Bytes of lanes that were once told to be durable, from the manifest. */
+  readonly marks: Readonly<Record<string, number>>;
+  /** Syncs what counts: who builds on it must not lose it. */
+  readonly sync: boolean;
+}
+
+const MOST_TRIES = 20;
+
+/** Reads a session. @throws {@link HeddleError} HEDDLE_SESSION_FORMAT, and errors of the file system */
+export async function recover(folder: string, options: RecoveryOptions): Promise<Recovery> {
+  for (let tries = 1; ; tries++) {
+    const attempt = new RecoveryAttempt(folder, options);
+    try {
+      return await attempt.run();
+    } catch (error) {
+      attempt.recorded.close();
+      if (!isMissing(error) || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+interface OpenLane extends LaneName {
+  readonly fd: number;
+  readonly number: number;
+  head: Head | undefined;
+}
+
+class RecoveryAttempt implements BodyReader {
+  readonly recorded = new Recorded();
+  readonly #folder: string;
+  readonly #options: RecoveryOptions;
+  readonly #damages: Damage[] = [];
+  #tornBytes = 0;
+  #body: Buffer = Buffer.alloc(0);
+  #bodyAt = 0;
+  #file = 0;
+  #isClosed = false;
+
+  constructor(folder: string, options: RecoveryOptions) {
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  async run(): Promise<Recovery> {
+    const files = disk.list(this.#folder);
+    const base = Math.max(0, ...files.map((file) => baseEpoch(file) ?? 0));
+    const isBaseSound = base === 0 || (await this.#readBase(base));
+    const lanes = await this.#openLanes(
+      files.flatMap((file) => parseLane(file) ?? []).filter(({ epoch }) => epoch >= base || !isBaseSound),
+    );
+    const ends: Record<string, number> = {};
+    for (const lane of lanes) {
+      const sealedAt = sealOf(lane, lanes);
+      const atLeast = sealedAt === undefined ? (this.#options.marks[lane.file] ?? 0) : 0;
+      if (this.#options.sync && sealedAt === undefined) await disk.sync(lane.fd);
+      const scan = await this.#scan(lane.file, lane.fd, lane.number, sealedAt, atLeast);
+      if (sealedAt !== 0) ends[lane.file] = sealedAt === undefined ? scan.end : Math.min(scan.end, sealedAt);
+    }
+    this.#findMissing(lanes, base);
+    return {
+      recorded: this.recorded,
+      lanes: ends,
+      base: base === 0 ? undefined : base,
+      identity: lanes.findLast(({ head }) => head !== undefined)?.head?.identity ?? this.#baseIdentity,
+      damages: this.#damages,
+      tornBytes: this.#tornBytes,
+    };
+  }
+
+  #baseIdentity: Identity | undefined;
+
+  /** Reads the base and says whether it is whole. */
+  async #readBase(epoch: number): Promise<boolean> {
+    const name = baseName(epoch);
+    const fd = disk.openToRead(join(this.#folder, name));
+    const number = this.recorded.addFile(name, fd);
+    const frame = await firstFrame(fd, name);
+    this.#baseIdentity = headOf(frame?.body)?.identity;
+    const before = this.#damages.length;
+    this.#isClosed = false;
+    const scan = await this.#scan(name, fd, number, disk.sizeOf(fd), 0);
+    if (!this.#isClosed && this.#damages.length === before)
+      this.#damages.push({ file: name, offset: scan.end, bytes: 0, reason: 'cut off' });
+    return this.#damages.length === before;
+  }
+
+  async #openLanes(names: LaneName[]): Promise<OpenLane[]> {
+    const lanes: OpenLane[] = [];
+    for (const name of names.sort((a, b) => a.epoch - b.epoch)) {
+      const fd = disk.openToRead(join(this.#folder, name.file));
+      const number = this.recorded.addFile(name.file, fd);
+      const head = headOf((await firstFrame(fd, name.file))?.body);
+      lanes.push({ ...name, fd, number, head });
+    }
+    return lanes;
+  }
+
+  async #scan(
+    file: string,
+    fd: number,
+    number: number,
+    sealedAt: number | undefined,
+    atLeast: number,
+  ): Promise<Scan> {
+    this.#file = number;
+    const scan = await scanFrames(fd, file, { sealedAt, atLeast }, ({ body, at }) => {
+      this.#body = body;
+      this.#bodyAt = at;
+      readBody(body, this);
+    });
+    this.#damages.push(...scan.damages);
+    this.#tornBytes += scan.tornBytes;
+    return scan;
+  }
+
+  onOutcome(idAt: number, status: 'succeeded' | 'failed', index: number, from: number, to: number): void {
+    this.recorded.add(this.#body, idAt, status, index, this.#file, this.#bodyAt + from, to - from);
+  }
+
+  onNote(note: Note): void {
+    const { recorded } = this;
+    if ('@started' in note) {
+      const [id, attempt, at] = note['@started'];
+      recorded.started.set(id, { attempt, at });
+    } else if ('@unstarted' in note) {
+      recorded.started.delete(note['@unstarted']);
+    } else if ('@moved' in note) {
+      for (const [id, index] of note['@moved']) recorded.setIndex(recorded.slotOf(id), index);
+    } else if ('@gone' in note) {
+      for (const id of note['@gone']) recorded.setGone(recorded.slotOf(id), true);
+    } else if ('@back' in note) {
+      for (const id of note['@back']) recorded.setGone(recorded.slotOf(id), false);
+    } else if ('@close' in note) {
+      this.#isClosed = true;
+    }
+  }
+
+  /** Lanes that count, by a head or by the manifest, and are not there. */
+  #findMissing(lanes: readonly OpenLane[], base: number): void {
+    const there = new Set(lanes.map(({ file }) => file));
+    const named = [
+      Object.entries(this.#options.marks),
+      ...lanes.map(({ head }) => Object.entries(head?.seals ?? {})),
+    ];
+    for (const [file, bytes] of new Map(named.flat())) {
+      const lane = parseLane(file);
+      if (lane === undefined || lane.epoch < base || there.has(file)) continue;
+      const due = sealOf(lane, lanes) ?? bytes;
+      if (due > 0) this.#damages.push({ file, offset: 0, bytes: due, reason: 'missing' });
+    }
+  }
+}
+
+/** How many bytes of a lane count, if somebody sealed it. */
+function sealOf(lane: LaneName, lanes: readonly OpenLane[]): number | undefined {
+  const sealing = lanes.findLast(
+    ({ epoch, part, head }) => head !== undefined && epoch > lane.epoch && conflicts(part, lane.part),
+  );
+  return sealing === undefined ? undefined : (sealing.head?.seals[lane.file] ?? 0);
+}
+
+/** The head in the first frame of a file, if there is one. */
+export function headOf(body: Buffer | undefined): Head | undefined {
+  if (body === undefined) return undefined;
+  const line = body.toString('utf8', 0, body.indexOf('\n'));
+  const head = (JSON.parse(line) as { '@head'?: Head })['@head'];
+  if (head !== undefined && head.format > FORMAT) throw newerFormat(head.format);
+  return head;
+}
+
+/** The error for a session that a later release wrote. */
+export function newerFormat(format: number): HeddleError {
+  return new HeddleError(
+    'HEDDLE_SESSION_FORMAT',
+    `The session has format ${format}; this heddle knows format ${FORMAT}. Use the release that wrote it, or a newer one`,
+  );
+}

@@ -1,0 +1,306 @@
+/**
+ * A session in the hands of one run: what is known of each task, and where new outcomes go.
+ *
+ *   see (which tasks does the batch have?) → [begin] → record ─► journal → close (what is gone, what moved, the final state)
+ *
+ * Compaction runs beside the first outcomes, where it is worth it or where damage was found. It is never in the way: what cannot be
+ * compacted now is compacted by a later run.
+ */
+
+import { join } from 'node:path';
+import { isHeddleError } from '../protocol/errors.js';
+import { isWorthCompacting, writeBase } from './compaction.js';
+import { disk, removeIfThere } from './disk.js';
+import { larger } from './id-table.js';
+import { STALE_MS } from './limits.js';
+import { liveState } from './lock.js';
+import { type Identity, type Manifest, ManifestWriter, type RunState } from './manifest.js';
+import { baseEpoch, liveWriter, type Part, parseLane, tempPid } from './names.js';
+import { type OpenedSession, type OpenRequest, openSession } from './open-session.js';
+import { exists, thisProcess } from './owner.js';
+import { setAside } from './quarantine.js';
+import { idOf, noteLine, recordLine, shardOf } from './record.js';
+import type { Recorded } from './recorded.js';
+import type { RecordableBlock, Recorder } from './recorder.js';
+import { sessionError } from './session-error.js';
+
+/** How a session is opened for a run. */
+export interface SessionRequest extends Omit<OpenRequest, 'staleMs'> {
+  readonly staleMs?: number | undefined;
+}
+
+/** What is known of a task of the batch. */
+export interface SeenTask {
+  readonly key: string;
+  readonly slot: number;
+  /** Undefined: it has no outcome. */
+  readonly status: 'succeeded' | 'failed' | undefined;
+  /** An earlier attempt began and was cut off. */
+  readonly interrupted: boolean;
+}
+
+/** How the run stands, for the manifest. */
+export type ToldState = Omit<RunState, 'writer' | 'pid' | 'host' | 'startedAt' | 'updatedAt'>;
+
+const TELL_EVERY_MS = 1000;
+const IDS_PER_NOTE = 1000;
+
+/** Writes one session, or a part of it. Made by {@link SessionWriter.open}. */
+export class SessionWriter implements Recorder {
+  readonly recorded: Recorded;
+  /** What the user should know: damage, a task that has changed. */
+  readonly notes: string[];
+  /** Tasks with an outcome that the batch has no longer. Known behind `close`. */
+  gone = 0;
+  readonly #folder: string;
+  readonly #opened: OpenedSession;
+  readonly #manifest: ManifestWriter;
+  readonly #part: Part;
+  /** By slot: how often the batch had a task with this id. */
+  #seen = new Uint32Array(1024);
+  readonly #moved: [id: string, index: number][] = [];
+  readonly #back: string[] = [];
+  #failure: unknown;
+  #toldAt = 0;
+  #telling: Promise<void> | undefined;
+  #compacting: Promise<void> = Promise.resolve();
+
+  private constructor(folder: string, part: Part, opened: OpenedSession, notes: string[]) {
+    this.#folder = folder;
+    this.#part = part;
+    this.#opened = opened;
+    this.#manifest = new ManifestWriter(folder, opened.head.identity);
+    this.recorded = opened.recovery.recorded;
+    this.notes = notes;
+  }
+
+  /** @throws {@link HeddleError} HEDDLE_SESSION_* */
+  static async open(request: SessionRequest): Promise<SessionWriter> {
+    const { folder, part } = request;
+    try {
+      const opened = await openSession({ ...request, staleMs: request.staleMs ?? STALE_MS });
+      const { damages } = opened.recovery;
+      const told = (await setAside(folder, damages)).map(
+        (damage) => `damaged: ${damage}; the tasks it held run again`,
+      );
+      if (opened.manifestDamage !== undefined) {
+        const [damage] = await setAside(folder, [opened.manifestDamage]);
+        told.push(`damaged: ${damage}; it was made anew from the journal`);
+      }
+      const writer = new SessionWriter(folder, part, opened, [...opened.notes, ...told]);
+      await writer.#tellManifest({ status: 'running' });
+      writer.#compact(damages.length > 0);
+      return writer;
+    } catch (error) {
+      throw sessionError(folder, error);
+    }
+  }
+
+  get identity(): Identity {
+    return this.#opened.head.identity;
+  }
+
+  /**
+   * Takes note that the batch has a task, and says what is known of it.
+   *
+   * @param key - the hash of the input when `isHash`: equal inputs are then told apart by the order in which they are seen
+   */
+  see(key: string, index: number, isHash: boolean): SeenTask {
+    const { recorded } = this;
+    let name = key;
+    let id = idOf(key);
+    let slot = recorded.slotOf(id);
+    if (isHash) {
+      const count = this.#count(slot);
+      if (count > 1) {
+        name = `${key}-${count}`;
+        id = idOf(name);
+        slot = recorded.slotOf(id);
+      }
+    }
+    this.#count(slot, 1);
+    const status = recorded.statusAt(slot);
+    if (status !== undefined) this.#place(slot, id, index);
+    return { key: name, slot, status, interrupted: recorded.started.size > 0 && recorded.started.has(id) };
+  }
+
+  /** An attempt of this task is about to begin. Durable when it fulfils. */
+  begin(key: string, attempt: number): Promise<void> {
+    const id = idOf(key);
+    const at = Date.now();
+    this.recorded.started.set(id, { attempt, at });
+    return this.#append(noteLine({ '@started': [id, attempt, at] }), 0);
+  }
+
+  /** That attempt never began. */
+  takeBack(key: string): Promise<void> {
+    const id = idOf(key);
+    this.recorded.started.delete(id);
+    return this.#append(noteLine({ '@unstarted': id }), 0);
+  }
+
+  record(block: RecordableBlock): Promise<void> {
+    let lines = '';
+    for (let i = 0; i < block.length; i++) {
+      const record = block.recordAt(i);
+      const id = idOf(record.key);
+      lines += recordLine(id, record);
+      this.recorded.note(id, record.status);
+    }
+    return this.#append(lines, block.length);
+  }
+
+  /** Says how the run stands; at most once a second, and never in the way. */
+  tell(state: ToldState): void {
+    const at = Date.now();
+    if (this.#telling !== undefined || at - this.#toldAt < TELL_EVERY_MS) return;
+    this.#toldAt = at;
+    // A hint: should it not be written, the journal will say why when it matters.
+    this.#telling = this.#tellManifest(state)
+      .catch(() => {})
+      .finally(() => {
+        this.#telling = undefined;
+      });
+  }
+
+  /**
+   * Ends the work with the session. What was recorded is durable whatever happens here.
+   *
+   * @param isAllRead - the whole batch was seen, so what was not seen is gone
+   */
+  async close(state: ToldState, isAllRead: boolean): Promise<void> {
+    const { journal, releaseLive } = this.#opened;
+    try {
+      await this.#compacting;
+      if (isAllRead) this.#findGone();
+      if (this.#failure === undefined) await this.#append(this.#lastLines(state), 0);
+    } catch {
+      // Kept in #failure.
+    }
+    try {
+      await journal.close();
+      await this.#telling;
+      if (!isHeddleError(this.#failure, 'HEDDLE_SESSION_FENCED')) await this.#tellManifest(state);
+    } catch (error) {
+      this.#failure ??= sessionError(this.#folder, error);
+    } finally {
+      this.recorded.close();
+      await releaseLive();
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #append(lines: string, records: number): Promise<void> {
+    return this.#opened.journal.append(lines, records).catch((error: unknown) => {
+      this.#failure ??= sessionError(this.#folder, error);
+      throw this.#failure;
+    });
+  }
+
+  /** How often a task was seen, this time included when `more` is 1; without `more`, what it would be with this one. */
+  #count(slot: number, more: 0 | 1 = 0): number {
+    if (slot >= this.#seen.length) this.#seen = larger(this.#seen, Math.max(slot + 1, this.#seen.length * 2));
+    const count = (this.#seen[slot] as number) + 1;
+    if (more === 1) this.#seen[slot] = count;
+    return count;
+  }
+
+  #place(slot: number, id: string, index: number): void {
+    const { recorded } = this;
+    if (recorded.isGone(slot)) {
+      recorded.setGone(slot, false);
+      this.#back.push(id);
+    }
+    if (recorded.indexAt(slot) === index) return;
+    recorded.setIndex(slot, index);
+    this.#moved.push([id, index]);
+  }
+
+  #findGone(): void {
+    const { recorded } = this;
+    for (const slot of recorded.slots()) {
+      const isSeen = (this.#seen[slot] ?? 0) > 0;
+      const { count, index } = this.#part;
+      if (isSeen || (count > 1 && shardOf(recorded.ids.idAt(slot), count) !== index)) continue;
+      this.gone++;
+      if (!recorded.isGone(slot)) this.#newlyGone.push(recorded.ids.idAt(slot));
+      recorded.setGone(slot, true);
+    }
+  }
+
+  readonly #newlyGone: string[] = [];
+
+  #lastLines(state: ToldState): string {
+    const { succeeded, failed } = this.recorded.counts;
+    const lines = [
+      ...pieces(this.#moved).map((ids) => noteLine({ '@moved': ids })),
+      ...pieces(this.#back).map((ids) => noteLine({ '@back': ids })),
+      ...pieces(this.#newlyGone).map((ids) => noteLine({ '@gone': ids })),
+      noteLine({ '@close': { status: state.status, succeeded, failed } }),
+    ];
+    return lines.join('');
+  }
+
+  #tellManifest(state: ToldState): Promise<void> {
+    const { writer, journal, claimedAt, head } = this.#opened;
+    const { host, pid } = thisProcess();
+    const at = new Date();
+    const place = `${this.#part.index}of${this.#part.count}`;
+    return this.#manifest.update((before): Manifest => {
+      const run = before.runs[place];
+      // Somebody else has this part by now.
+      if (state.status !== 'running' || this.#toldOnce) {
+        if (run !== undefined && run.writer !== writer) return before;
+      }
+      this.#toldOnce = true;
+      const startedAt = new Date(claimedAt).toISOString();
+      const told: RunState = { ...state, writer, pid, host, startedAt, updatedAt: at.toISOString() };
+      // Of another way to divide the batch only what overlaps with nobody is of use.
+      const others = Object.entries(before.runs).filter(
+        ([other]) => other.split('of')[1] === String(this.#part.count),
+      );
+      const there = new Set(disk.list(this.#folder));
+      const marks = Object.entries({ ...before.marks, ...head.seals, [journal.file]: journal.end });
+      return {
+        ...before,
+        identity: head.identity,
+        marks: Object.fromEntries(marks.filter(([file]) => there.has(file))),
+        runs: { ...Object.fromEntries(others), [place]: told },
+      };
+    });
+  }
+
+  #toldOnce = false;
+
+  /** Sweeps what crashed processes left, and compacts. */
+  #compact(isDamaged: boolean): void {
+    const { recovery, head, writer, fence } = this.#opened;
+    const lanes = Object.keys(recovery.lanes).length;
+    const isDue = this.#part.count === 1 && (isDamaged || isWorthCompacting(this.recorded, lanes));
+    const work = async () => {
+      if (isDue) await writeBase(this.#folder, writer, head, this.recorded);
+      fence.check();
+      this.#sweep(isDue ? head.epoch : (recovery.base ?? 0));
+    };
+    // What is left over harms nobody, and the next run tries again.
+    this.#compacting = work().catch(() => {});
+  }
+
+  #sweep(base: number): void {
+    for (const file of disk.list(this.#folder)) {
+      const path = join(this.#folder, file);
+      const isOld = (parseLane(file)?.epoch ?? base) < base || (baseEpoch(file) ?? base) < base;
+      const pid = tempPid(file);
+      if (isOld || (pid !== undefined && !exists(pid))) removeIfThere(path);
+      const writer = liveWriter(file);
+      if (writer !== undefined && liveState(this.#folder, writer, STALE_MS) === 'silent')
+        disk.removeFolder(path);
+    }
+  }
+}
+
+function pieces<T>(list: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(list.length / IDS_PER_NOTE) }, (_, i) =>
+    list.slice(i * IDS_PER_NOTE, (i + 1) * IDS_PER_NOTE),
+  );
+}
