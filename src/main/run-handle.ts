@@ -62,7 +62,7 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   }
 
   /**
-   * The values of all tasks, in input order.
+   * The values of all tasks, in input order; with a shard, of its tasks.
    *
    * @throws {@link TasksFailedError} HEDDLE_TASKS_FAILED if any task has none; its `errors` and `indexes` list them
    */
@@ -77,7 +77,8 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
     await this.#rejection();
     failures.sort((a, b) => a.index - b.index);
     if (failures.length > 0) throw tasksFailed(failures, values.length);
-    return values;
+    // The places of other shards' tasks are holes.
+    return this.#core.isSharded ? values.filter(() => true) : values;
   }
 
   /**

@@ -202,6 +202,11 @@ export class RunCore {
     return this.#fatal === undefined ? undefined : { error: this.#fatal };
   }
 
+  /** The run has only a part of the batch. */
+  get isSharded(): boolean {
+    return this.#parts.options.shard !== undefined;
+  }
+
   progress(): Progress {
     return this.counters.snapshot();
   }

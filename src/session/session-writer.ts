@@ -110,15 +110,13 @@ export class SessionWriter implements Recorder {
     let name = key;
     let id = idOf(key);
     let slot = recorded.slotOf(id);
-    if (isHash) {
-      const count = this.#count(slot);
-      if (count > 1) {
-        name = `${key}-${count}`;
-        id = idOf(name);
-        slot = recorded.slotOf(id);
-      }
+    const count = this.#count(slot);
+    if (isHash && count > 1) {
+      name = `${key}-${count}`;
+      id = idOf(name);
+      slot = recorded.slotOf(id);
+      this.#count(slot);
     }
-    this.#count(slot, 1);
     const status = recorded.statusAt(slot);
     if (status !== undefined) this.#place(slot, id, index);
     return { key: name, slot, status, interrupted: recorded.started.size > 0 && recorded.started.has(id) };
@@ -197,11 +195,11 @@ export class SessionWriter implements Recorder {
     });
   }
 
-  /** How often a task was seen, this time included when `more` is 1; without `more`, what it would be with this one. */
-  #count(slot: number, more: 0 | 1 = 0): number {
+  /** How often a task was seen, this time included. */
+  #count(slot: number): number {
     if (slot >= this.#seen.length) this.#seen = larger(this.#seen, Math.max(slot + 1, this.#seen.length * 2));
     const count = (this.#seen[slot] as number) + 1;
-    if (more === 1) this.#seen[slot] = count;
+    this.#seen[slot] = count;
     return count;
   }
 

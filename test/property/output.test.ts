@@ -35,7 +35,11 @@ it('gives each outcome out once, in the order asked for', async () => {
         return { rank: seed[i] as number, block: blockOf(ordinal, size) };
       });
       arriving.sort((a, b) => a.rank - b.rank);
-      const output = new Output(order, () => {}, () => expect.unreachable());
+      const output = new Output(
+        order,
+        () => {},
+        () => expect.unreachable(),
+      );
       const early = Array.from({ length: takeEarly }, () => output.take());
 
       for (const { block } of arriving) output.push(block);
