@@ -6,10 +6,12 @@
  * hexadecimal: of 1e9 different inputs, two collide with a probability below 1e-20.
  */
 
+let hash: typeof import('node:crypto').hash | undefined;
+
 /** Hashes an input to its key: 32 hexadecimal digits. */
 export function taskKey(input: unknown): string {
   // Not imported: every thread and every start would pay for it, and most never ask for a key.
-  const { hash } = process.getBuiltinModule('node:crypto');
+  hash ??= process.getBuiltinModule('node:crypto').hash;
   return hash('sha256', canonical(input, []), 'hex').slice(0, 32);
 }
 

@@ -73,7 +73,13 @@ export const disk = {
     fs.renameSync(from, to);
   },
   makeFolder(path: string): void {
-    fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+    try {
+      fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+    } catch (error) {
+      // What Node says of a read-only file system when it makes parents as well; without them it tells the truth.
+      if (!isMissing(error)) throw error;
+      fs.mkdirSync(path, { mode: FOLDER_MODE });
+    }
   },
   /** Removes a folder that is empty. */
   removeFolder(path: string): void {

@@ -71,7 +71,9 @@ export class IdTable {
     }
     const slot = this.size++;
     if (this.size * WORDS > this.#ids.length) this.#ids = larger(this.#ids, this.#ids.length * 2);
-    this.#ids.set(this.#id, slot * WORDS);
+    const ids = this.#ids;
+    const at = slot * WORDS;
+    for (let word = 0; word < WORDS; word++) ids[at + word] = this.#id[word] as number;
     this.#places[place] = slot + 1;
     return slot;
   }
@@ -79,13 +81,16 @@ export class IdTable {
   /** Where the id is, or could be put. */
   #place(): number {
     const mask = this.#places.length - 1;
-    const [a, b, c, d] = this.#id as unknown as [number, number, number, number];
-    for (let place = a & mask; ; place = (place + 1) & mask) {
-      const slot = (this.#places[place] as number) - 1;
+    const id = this.#id;
+    const ids = this.#ids;
+    const places = this.#places;
+    for (let place = (id[0] as number) & mask; ; place = (place + 1) & mask) {
+      const slot = (places[place] as number) - 1;
       if (slot === -1) return place;
       const at = slot * WORDS;
-      const ids = this.#ids;
-      if (ids[at] === a && ids[at + 1] === b && ids[at + 2] === c && ids[at + 3] === d) return place;
+      const isSame =
+        ids[at] === id[0] && ids[at + 1] === id[1] && ids[at + 2] === id[2] && ids[at + 3] === id[3];
+      if (isSame) return place;
     }
   }
 

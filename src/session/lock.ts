@@ -46,8 +46,21 @@ async function acquire(folder: string, name: string, staleMs: number, onLost: ()
 }
 
 /** Says that this writer is alive, until released. */
-export function holdLive(folder: string, writer: string, staleMs: number): Promise<Release> {
-  return acquire(folder, liveName(writer), staleMs, () => {});
+export async function holdLive(folder: string, writer: string, staleMs: number): Promise<Release> {
+  let isWanted = true;
+  let release: Release = async () => {};
+  const hold = async (): Promise<void> => {
+    release = await acquire(folder, liveName(writer), staleMs, () => {
+      // The event loop was blocked for too long, or somebody removed the folder. The writer is alive all the same.
+      if (isWanted) hold().catch(() => {});
+    });
+    if (!isWanted) await release();
+  };
+  await hold();
+  return () => {
+    isWanted = false;
+    return release();
+  };
 }
 
 /** What the live lock of a writer says: it has ended in good order, it is alive, or it does not answer. */

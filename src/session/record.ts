@@ -50,14 +50,15 @@ export interface OutcomeOnDisk {
   readonly error: SerializedError | undefined;
 }
 
-const HASH_KEY = /^([0-9a-f]{24})([0-9a-f]{8})(?:-([1-9]\d{0,8}))?$/;
+const HASH = /^[0-9a-f]{32}$/;
+const HASH_KEY = /^([0-9a-f]{24})([0-9a-f]{8})-([1-9]\d{0,8})$/;
 
 /** The id of a task. Equal inputs, whose keys are `<hash>`, `<hash>-2`, `<hash>-3`, have ids that follow each other. */
 export function idOf(key: string): string {
+  if (HASH.test(key)) return key;
   const match = HASH_KEY.exec(key);
   if (match === null) return hash('sha256', key, 'hex').slice(0, 32);
-  const [, start, end, occurrence] = match as unknown as [string, string, string, string | undefined];
-  if (occurrence === undefined) return key;
+  const [, start, end, occurrence] = match as unknown as [string, string, string, string];
   const last = (Number.parseInt(end, 16) + Number(occurrence) - 1) >>> 0;
   return start + last.toString(16).padStart(8, '0');
 }

@@ -20,9 +20,11 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** The error of a session that could not be written or read, with what to do. Errors of heddle stay as they are. */
 export function sessionError(folder: string, error: unknown): HeddleError {
   if (isHeddleError(error)) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined || !(error instanceof Error)) throw error;
-  if (code === 'ENOTDIR' || code === 'ELOOP') {
+  // A folder that is there already is no error of mkdir -p: what stands there is something else.
+  const isInTheWay = code === 'ENOTDIR' || (code === 'EEXIST' && syscall === 'mkdir');
+  if (isInTheWay || code === 'ELOOP') {
     const what =
       code === 'ELOOP' ? 'a symbolic link stands where a file should' : 'a file stands where a folder should';
     return new HeddleError(

@@ -55,24 +55,31 @@ export function isSession(folder: string): boolean {
   }
 }
 
-/** Reads a session, calls back, and lets go of it. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _WRITE */
-async function withRecovery<T>(folder: string, use: (recovery: Recovery) => T | Promise<T>): Promise<T> {
-  if (!isSession(folder))
-    throw new HeddleError(
-      'HEDDLE_SESSION_NOT_FOUND',
-      `There is no session at ${folder}; check the name or the path`,
-    );
+/** Reads a session; its files are held open until `recorded.close()`. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _WRITE */
+async function load(folder: string): Promise<Recovery> {
+  if (!isSession(folder)) throw notFound(folder);
   try {
     const found = readManifest(folder);
-    const marks = found.kind === 'sound' ? found.manifest.marks : {};
-    const recovery = await recover(folder, { marks, sync: false });
-    try {
-      return await use(recovery);
-    } finally {
-      recovery.recorded.close();
-    }
+    return await recover(folder, { marks: found.kind === 'sound' ? found.manifest.marks : {}, sync: false });
   } catch (error) {
     throw sessionError(folder, error);
+  }
+}
+
+function notFound(folder: string): HeddleError {
+  const message = `There is no session at ${folder}; check the name or the path`;
+  return new HeddleError('HEDDLE_SESSION_NOT_FOUND', message);
+}
+
+/** Reads a session and lets go of it. */
+async function withRecovery<T>(folder: string, use: (recovery: Recovery) => T): Promise<T> {
+  const recovery = await load(folder);
+  try {
+    return use(recovery);
+  } catch (error) {
+    throw sessionError(folder, error);
+  } finally {
+    recovery.recorded.close();
   }
 }
 
@@ -117,30 +124,15 @@ export async function* readOutcomes(
   folder: string,
   { status }: OutcomeFilter = {},
 ): AsyncGenerator<OutcomeOnDisk, void> {
-  let take: (recovery: Recovery) => void = () => {};
-  let done: () => void = () => {};
-  const taken = new Promise<Recovery>((resolve) => {
-    take = resolve;
-  });
-  const finished = new Promise<void>((resolve) => {
-    done = resolve;
-  });
-  const reading = withRecovery(folder, (recovery) => {
-    take(recovery);
-    return finished;
-  });
+  const { recorded } = await load(folder);
   try {
-    const recovery = await Promise.race([taken, reading.then(() => undefined)]);
-    if (recovery === undefined) return;
-    const { recorded } = recovery;
     const slots = recorded.slots().sort((a, b) => recorded.indexAt(a) - recorded.indexAt(b));
     for (const slot of slots) {
       const isWanted = !recorded.isGone(slot) && (status === undefined || recorded.statusAt(slot) === status);
       if (isWanted) yield recorded.read(slot);
     }
   } finally {
-    done();
-    await reading;
+    recorded.close();
   }
 }
 
@@ -209,11 +201,7 @@ export function readSize(folder: string): { readonly bytes: number; readonly cha
 
 /** Removes a session that nobody works on. @throws {@link HeddleError} HEDDLE_SESSION_BUSY, _NOT_FOUND */
 export function removeSession(folder: string): void {
-  if (!isSession(folder))
-    throw new HeddleError(
-      'HEDDLE_SESSION_NOT_FOUND',
-      `There is no session at ${folder}; check the name or the path`,
-    );
+  if (!isSession(folder)) throw notFound(folder);
   for (const { claim } of currentClaims(folder)) {
     if (claim === undefined || !isOwned(folder, claim, STALE_MS)) continue;
     throw new HeddleError(

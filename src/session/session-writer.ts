@@ -60,6 +60,7 @@ export class SessionWriter implements Recorder {
   #seen = new Uint32Array(1024);
   readonly #moved: [id: string, index: number][] = [];
   readonly #back: string[] = [];
+  readonly #newlyGone: string[] = [];
   #failure: unknown;
   #toldAt = 0;
   #telling: Promise<void> | undefined;
@@ -88,7 +89,7 @@ export class SessionWriter implements Recorder {
         told.push(`damaged: ${damage}; it was made anew from the journal`);
       }
       const writer = new SessionWriter(folder, part, opened, [...opened.notes, ...told]);
-      await writer.#tellManifest({ status: 'running' });
+      await writer.#tellManifest({ status: 'running' }, true);
       writer.#compact(damages.length > 0);
       return writer;
     } catch (error) {
@@ -108,7 +109,7 @@ export class SessionWriter implements Recorder {
   see(key: string, index: number, isHash: boolean): SeenTask {
     const { recorded } = this;
     let name = key;
-    let id = idOf(key);
+    let id = isHash ? key : idOf(key);
     let slot = recorded.slotOf(id);
     const count = this.#count(slot);
     if (isHash && count > 1) {
@@ -226,8 +227,6 @@ export class SessionWriter implements Recorder {
     }
   }
 
-  readonly #newlyGone: string[] = [];
-
   #lastLines(state: ToldState): string {
     const { succeeded, failed } = this.recorded.counts;
     const lines = [
@@ -239,18 +238,15 @@ export class SessionWriter implements Recorder {
     return lines.join('');
   }
 
-  #tellManifest(state: ToldState): Promise<void> {
+  /** @param isFirst - takes the place of the run before */
+  #tellManifest(state: ToldState, isFirst = false): Promise<void> {
     const { writer, journal, claimedAt, head } = this.#opened;
     const { host, pid } = thisProcess();
     const at = new Date();
     const place = `${this.#part.index}of${this.#part.count}`;
     return this.#manifest.update((before): Manifest => {
-      const run = before.runs[place];
-      // Somebody else has this part by now.
-      if (state.status !== 'running' || this.#toldOnce) {
-        if (run !== undefined && run.writer !== writer) return before;
-      }
-      this.#toldOnce = true;
+      const isOvertaken = !isFirst && (before.runs[place]?.writer ?? writer) !== writer;
+      if (isOvertaken) return before;
       const startedAt = new Date(claimedAt).toISOString();
       const told: RunState = { ...state, writer, pid, host, startedAt, updatedAt: at.toISOString() };
       // Of another way to divide the batch only what overlaps with nobody is of use.
@@ -267,8 +263,6 @@ export class SessionWriter implements Recorder {
       };
     });
   }
-
-  #toldOnce = false;
 
   /** Sweeps what crashed processes left, and compacts. */
   #compact(isDamaged: boolean): void {
