@@ -22,6 +22,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'session',
+          include: ['test/session/**/*.test.ts'],
+          globalSetup: built,
+          testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: 'package',
           include: ['test/package/**/*.test.ts'],
           globalSetup: built,

@@ -132,6 +132,7 @@ describe('progress', () => {
   it.runIf(hasScript())(
     'is one live line on a terminal, and the cursor comes back on every way out',
     async () => {
+      using folder = tempFolder();
       const onTerminal = (args: string, env = '') =>
         execFileSync(
           SCRIPT,
@@ -141,6 +142,7 @@ describe('progress', () => {
             '/dev/null',
           ],
           {
+            cwd: folder.path,
             encoding: 'utf8',
             stdio: ['ignore', 'pipe', 'ignore'],
             input: '',

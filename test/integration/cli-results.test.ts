@@ -141,7 +141,7 @@ describe('-o', () => {
     expect(jsonLines(readFileSync(folder.at('real.jsonl'), 'utf8'))).toHaveLength(2);
     expect(lstatSync(folder.at('out.jsonl')).isSymbolicLink()).toBe(true);
     expect(statSync(folder.at('real.jsonl')).mode & 0o777).toBe(0o600);
-    expect(readdirSync(folder.path).sort()).toEqual(['out.jsonl', 'real.jsonl']);
+    expect(readdirSync(folder.path).sort()).toEqual(['.heddle', 'out.jsonl', 'real.jsonl']);
     expect(JSON.parse(stdout)).toMatchObject({ v: 1, status: 'completed', succeeded: 2, exit: { code: 0 } });
   });
 
@@ -187,7 +187,8 @@ describe('-o', () => {
 
     expect(code).toBe(2);
     expect(readFileSync(folder.at('out.jsonl'), 'utf8')).toBe('old\n');
-    expect(readdirSync(folder.path)).toEqual(['out.jsonl']);
+    expect(readdirSync(folder.path)).toEqual(['.heddle', 'out.jsonl']);
+    expect(readdirSync(folder.at('.heddle/sessions'))).toEqual([]);
   });
 });
 
@@ -390,7 +391,7 @@ describe('flags of execution', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('something threw outside of any attempt');
     expect(stderr).toContain('stray.mjs:1');
-    expect(readdirSync(folder.path)).toEqual(['stray.mjs']);
+    expect(readdirSync(folder.path)).toEqual(['.heddle', 'stray.mjs']);
   });
 
   it('finds the module relative to the working folder, by path or file URL', async () => {

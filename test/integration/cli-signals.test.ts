@@ -26,7 +26,7 @@ describe.runIf(process.platform !== 'win32')('a signal', () => {
       const statuses = jsonLines(readFileSync(folder.at('out.jsonl'), 'utf8')).map(({ status }) => status);
       expect(statuses[0]).toBe('succeeded');
       expect(statuses.slice(1).every((status) => status === 'skipped')).toBe(true);
-      expect(readdirSync(folder.path)).toEqual(['out.jsonl']);
+      expect(readdirSync(folder.path)).toEqual(['.heddle', 'out.jsonl']);
     },
   );
 
@@ -41,7 +41,7 @@ describe.runIf(process.platform !== 'win32')('a signal', () => {
     expect(jsonLines(stdout)[0]).toMatchObject({ status: 'aborted' });
   });
 
-  it('that comes three times ends the process on the spot and leaves no file', async () => {
+  it('that comes three times ends the process on the spot and leaves no file but the session', async () => {
     using folder = tempFolder({
       'deaf.mjs':
         'export default (x, { signal }) => { signal.aborted; console.error("started"); return new Promise((r) => setTimeout(r, 60000)); };',
@@ -57,7 +57,7 @@ describe.runIf(process.platform !== 'win32')('a signal', () => {
     const { signal } = await started.ended;
 
     expect(signal).toBe('SIGINT');
-    expect(readdirSync(folder.path)).toEqual(['deaf.mjs']);
+    expect(readdirSync(folder.path)).toEqual(['.heddle', 'deaf.mjs']);
   });
 
   it('waits for running tasks no longer than --grace', async () => {

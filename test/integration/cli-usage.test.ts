@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { fixture, heddle, tempFolder } from '../fixtures/cli/run-cli.js';
+import { fixture, heddle, startHeddle, tempFolder } from '../fixtures/cli/run-cli.js';
 
 const SAME = fixture('same.js');
 
@@ -32,6 +32,13 @@ describe('heddle', () => {
     expect(nothing.stderr).toContain('Usage: heddle');
   });
 
+  it('says nothing when nobody reads its help', async () => {
+    const started = startHeddle(['run', '--help']);
+    started.child.stdout?.destroy();
+
+    expect(await started.ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('completes in bash, zsh and fish', async () => {
     const [bash, zsh, fish, other] = await Promise.all(
       ['bash', 'zsh', 'fish', 'cmd'].map((shell) => heddle(['completion', shell])),
@@ -42,6 +49,13 @@ describe('heddle', () => {
     expect(fish?.stdout).toContain("-l order -x -a 'input completion'");
     expect(other?.code).toBe(2);
     execFileSync('bash', ['-n'], { input: bash?.stdout });
+    const completed = (...words: string[]) =>
+      execFileSync('bash', [], {
+        encoding: 'utf8',
+        input: `${bash?.stdout}\nCOMP_WORDS=(heddle ${words.join(' ')} '')\nCOMP_CWORD=${words.length + 1}\n_heddle\necho "\${COMPREPLY[*]}"`,
+      }).trim();
+    expect(completed()).toBe('run resume status results sessions verify completion help');
+    expect(completed('results', '--status')).toBe('succeeded failed');
   });
 });
 

@@ -14,6 +14,8 @@ if (first === '--version' || first === '-V') {
 } else {
   // Nobody reads any more; there is nobody to tell, either.
   process.stderr.on('error', () => {});
+  // The same of help and the like; whoever writes results looks at each write of its own.
+  process.stdout.on('error', () => {});
   process.on('uncaughtException', bug);
   process.on('unhandledRejection', bug);
   await run().catch(bug);

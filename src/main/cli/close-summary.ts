@@ -9,8 +9,9 @@ import type { Feed } from './inputs/feed.js';
 import type { Results } from './results/results.js';
 import type { StdoutWrite } from './results/targets.js';
 import type { RunParts } from './run-command.js';
+import type { SessionOfRun } from './sessions/session-of-run.js';
 import type { EndSignal } from './signals.js';
-import { summarize, summaryText } from './summary.js';
+import { type Summary, summarize, summaryText } from './summary.js';
 import { clean } from './terminal.js';
 import { version } from './version.js';
 
@@ -21,12 +22,13 @@ export interface SummaryParts extends RunParts {
   readonly feed: Feed;
   readonly code: number;
   readonly signal: EndSignal | undefined;
+  readonly session: SessionOfRun | undefined;
   readonly writeStdout: StdoutWrite;
 }
 
 /** @throws OutputError when standard output cannot be written */
 export async function closeSummary(parts: SummaryParts): Promise<void> {
-  const { settings, messages, report, results, feed, code, signal } = parts;
+  const { settings, messages, report, results, feed, code, signal, session } = parts;
   const { flags } = settings;
   const summary = summarize({
     version: version(),
@@ -43,16 +45,19 @@ export async function closeSummary(parts: SummaryParts): Promise<void> {
     examples: results.examples,
     output: flags.output,
     failedOut: flags.failedOut,
+    session: session?.place.path,
   });
   if (messages.isJson) messages.event('run-ended', { summary });
-  else messages.info(summaryText(summary, messages.colors, hints(parts, summary.failed)));
+  else messages.info(summaryText(summary, messages.colors, hints(parts, summary)));
   if (flags.json !== true) return;
   if (flags.output === undefined) messages.line(JSON.stringify(summary));
   else await writeOut(parts.writeStdout, `${JSON.stringify(summary)}\n`);
 }
 
 /** What to do next, or what to look at. */
-function hints({ settings, results, feed, sources, messages }: SummaryParts, failed: number): string[] {
+function hints(parts: SummaryParts, summary: Summary): string[] {
+  const { settings, results, feed, sources, messages, session } = parts;
+  const { failed } = summary;
   const { failedOut, output, values, format } = settings.flags;
   const lines: string[] = [];
   const { glob } = settings.flags;
@@ -68,9 +73,10 @@ function hints({ settings, results, feed, sources, messages }: SummaryParts, fai
     }
   } else if (failed > 0 && output !== undefined && values !== true) {
     lines.push(`every failure is in ${output}, where "status" is "failed"; --failed-out keeps their inputs`);
-  } else if (failed > 0) {
+  } else if (failed > 0 && session === undefined) {
     lines.push('--failed-out failed.jsonl keeps the inputs of failed tasks for another run');
   }
+  lines.push(...sessionLines(parts, summary));
   if (format === undefined && sources.some((source) => source.isLines) && isJson(feed.first)) {
     lines.push(
       messages.colors.yellow(
@@ -79,6 +85,18 @@ function hints({ settings, results, feed, sources, messages }: SummaryParts, fai
     );
   }
   return lines;
+}
+
+/** The session's name, or what to type to go on with it. */
+function sessionLines({ session, report, signal }: SummaryParts, summary: Summary): string[] {
+  if (session === undefined || report.read === 0) return [];
+  const lines: string[] = [];
+  const { succeeded, failed, total } = summary;
+  const isStopped = report.reason !== undefined || signal !== undefined;
+  if (isStopped && succeeded + failed !== total) lines.push(`resume with: ${session.resumeLine()}`);
+  // A row that could not be read would be as bad the next time.
+  if (report.failed > 0) lines.push(`retry the failed ones with: ${session.resumeLine('--retry-failed')}`);
+  return lines.length > 0 ? lines : [`session ${session.place.text}`];
 }
 
 function isJson(input: unknown): boolean {

@@ -1,10 +1,15 @@
 /**
- * Completion scripts for shells, made of the table of flags.
+ * Completion scripts for shells, made of the tables of commands and flags.
+ *
+ * Names of sessions are listed by `compgen -d` and by fish's own lister, never put into a word list: bash would expand one, and a folder
+ * may have any name.
  */
 
-import { type Flag, RUN_FLAGS } from './flags.js';
+import { COMMANDS, type CommandRow } from './commands.js';
+import type { Flag } from './flag.js';
 
-const COMMANDS = ['run', 'completion', 'help'];
+const TABLE: readonly CommandRow[] = Object.values(COMMANDS);
+const NAMES = [...TABLE.map(({ name }) => name), 'completion', 'help'];
 const SHELLS = ['bash', 'zsh', 'fish'];
 
 /** The script of a shell; undefined for one that is not known. */
@@ -28,23 +33,41 @@ function namesOf(flag: Flag): string[] {
 }
 
 function bash(): string {
-  const flags = RUN_FLAGS.flatMap(namesOf).join(' ');
-  const choices = RUN_FLAGS.filter((flag) => flag.choices !== undefined).map(
-    (flag) =>
-      `    ${namesOf(flag).join('|')}) COMPREPLY=( $(compgen -W "${flag.choices?.join(' ')}" -- "$word") ); return ;;`,
+  const choices = TABLE.flatMap(({ name, flags }) =>
+    flags.flatMap((flag) =>
+      flag.choices === undefined
+        ? []
+        : namesOf(flag).map(
+            (flagName) =>
+              `    ${name}:${flagName}) COMPREPLY=( $(compgen -W "${flag.choices?.join(' ')}" -- "$word") ); return ;;`,
+          ),
+    ),
   );
+  const flagsOf = TABLE.map(
+    ({ name, flags }) => `    ${name}) flags="${flags.flatMap(namesOf).join(' ')} --help" ;;`,
+  );
+  const withSession = TABLE.filter(({ takesSession }) => takesSession).map(({ name }) => name);
   return `# heddle completion for bash: add to ~/.bashrc
 #   source <(heddle completion bash)
 _heddle() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]}
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]} flags=
   COMPREPLY=()
   case "$before" in
-    heddle) COMPREPLY=( $(compgen -W "${COMMANDS.join(' ')}" -- "$word") ); return ;;
+    heddle|help) COMPREPLY=( $(compgen -W "${NAMES.join(' ')}" -- "$word") ); return ;;
     completion) COMPREPLY=( $(compgen -W "${SHELLS.join(' ')}" -- "$word") ); return ;;
-${choices.join('\n')}
   esac
-  if [[ $word == -* && \${COMP_WORDS[1]} == run ]]; then
-    COMPREPLY=( $(compgen -W "${flags} --help" -- "$word") )
+  case "$command:$before" in
+${choices.join('\n')}
+    run:--session|${withSession.map((name) => `${name}:${name}`).join('|')})
+      if [[ $word != -* ]]; then
+        COMPREPLY=( $(cd .heddle/sessions 2>/dev/null && compgen -d -- "$word") $(compgen -d -- "$word") ); return
+      fi ;;
+  esac
+  case "$command" in
+${flagsOf.join('\n')}
+  esac
+  if [[ $word == -* ]]; then
+    COMPREPLY=( $(compgen -W "$flags" -- "$word") )
   else
     COMPREPLY=( $(compgen -f -- "$word") )
   fi
@@ -54,23 +77,34 @@ complete -o filenames -F _heddle heddle
 }
 
 function fish(): string {
-  const lines = RUN_FLAGS.map((flag) => {
-    const names = namesOf(flag).map((name) =>
-      name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`,
-    );
-    const takesValue = flag.spec.includes('<');
-    const value = !takesValue
-      ? ''
-      : flag.choices !== undefined
-        ? ` -x -a '${flag.choices.join(' ')}'`
-        : flag.isFile === true
-          ? ' -r -F'
-          : ' -x';
-    return `complete -c heddle -n '__fish_seen_subcommand_from run' ${names.join(' ')}${value} -d '${flag.help.replaceAll("'", "\\'")}'`;
+  const sessions = "'(command ls .heddle/sessions 2>/dev/null)'";
+  const lines = TABLE.flatMap(({ name, help, flags, takesSession }: CommandRow) => {
+    const seen = `-n '__fish_seen_subcommand_from ${name}'`;
+    return [
+      `complete -c heddle -n __fish_use_subcommand -f -a ${name} -d '${escaped(help)}'`,
+      ...(takesSession === true ? [`complete -c heddle ${seen} -a ${sessions}`] : []),
+      ...flags.map((flag) => {
+        const names = namesOf(flag).map((flagName) =>
+          flagName.startsWith('--') ? `-l ${flagName.slice(2)}` : `-s ${flagName.slice(1)}`,
+        );
+        return `complete -c heddle ${seen} ${names.join(' ')}${fishValue(flag, sessions)} -d '${escaped(flag.help)}'`;
+      }),
+    ];
   });
   return `# heddle completion for fish: save as ~/.config/fish/completions/heddle.fish
-complete -c heddle -n __fish_use_subcommand -f -a '${COMMANDS.join(' ')}'
+complete -c heddle -n __fish_use_subcommand -f -a 'completion help'
 complete -c heddle -n '__fish_seen_subcommand_from completion' -f -a '${SHELLS.join(' ')}'
 ${lines.join('\n')}
 `;
+}
+
+function fishValue(flag: Flag, sessions: string): string {
+  if (!flag.spec.includes('<')) return '';
+  if (flag.choices !== undefined) return ` -x -a '${flag.choices.join(' ')}'`;
+  if (flag.spec.startsWith('--session ')) return ` -r -F -a ${sessions}`;
+  return flag.isFile === true ? ' -r -F' : ' -x';
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("'", "\\'");
 }

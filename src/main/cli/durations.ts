@@ -23,6 +23,29 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** "12 s", "3 min", "5 h", "4 d": how long ago something was. */
+export function formatAge(ms: number): string {
+  if (ms < 60_000) return `${Math.max(0, Math.floor(ms / 1000))} s`;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`;
+  return ms < 2 * 86_400_000 ? `${Math.floor(ms / 3_600_000)} h` : `${Math.floor(ms / 86_400_000)} d`;
+}
+
+/** "2026-11-21 06:34:12", in local time. */
+export function formatTime(time: Date): string {
+  const two = (n: number) => String(n).padStart(2, '0');
+  const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
+  return `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
+}
+
+/** "640 B", "1.2 MB" */
+export function formatBytes(bytes: number): string {
+  const unit = ['B', 'kB', 'MB', 'GB', 'TB'].findIndex(
+    (_, i, { length }) => bytes < 999.5 * 1000 ** i || i === length - 1,
+  );
+  const value = bytes / 1000 ** unit;
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${['B', 'kB', 'MB', 'GB', 'TB'][unit]}`;
+}
+
 /** "12 400" */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(?:\d{3})+$)/g, ' ');

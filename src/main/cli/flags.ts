@@ -1,12 +1,21 @@
 /**
- * The flags of `heddle run`: one table, from which parsing, help and shell completion come.
+ * The flags of `heddle run` and `heddle resume`: one table, from which parsing, help and shell completion come.
  *
  * The table adds no defaults of its own: a flag that is not given leaves the library's option alone. Values are checked here as
  * far as text goes, so that a message names the flag as the user wrote it.
  */
 
-import { InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from './durations.js';
+import type { Flag } from './flag.js';
+import {
+  backoff,
+  collect,
+  duration,
+  failureLimit,
+  integer,
+  integerOr,
+  notEmpty,
+  shard,
+} from './flag-values.js';
 
 /** How inputs are written in a file. */
 export type InputFormat = 'jsonl' | 'json' | 'csv' | 'lines';
@@ -42,25 +51,17 @@ export interface RunFlags {
   readonly verbose?: true;
   readonly color: boolean;
   readonly dryRun?: true;
+  /** False: none. Undefined: a new one. */
+  readonly session?: string | false;
+  readonly shard?: { readonly index: number; readonly count: number };
+  readonly retryFailed?: true;
+  readonly force?: true;
+  readonly cache?: string;
 }
-
-/** One row of the table. */
-export interface Flag {
-  /** As commander reads it and as help shows it. */
-  readonly spec: string;
-  readonly help: string;
-  readonly group: string;
-  readonly choices?: readonly string[];
-  readonly parse?: (text: string, previous: unknown) => unknown;
-  readonly conflicts?: string;
-  /** Takes a file name, for completion. */
-  readonly isFile?: true;
-}
-
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const INPUTS = 'Inputs:';
 const RESULTS = 'Results:';
+const SESSION = 'Session:';
 const SPEED = 'Speed:';
 const FAILURES = 'Failures and time:';
 const SHOWN = 'What is shown:';
@@ -115,6 +116,40 @@ export const RUN_FLAGS: readonly Flag[] = [
     spec: '--json',
     group: RESULTS,
     help: 'the closing summary as one JSON object: on stdout with -o, else on stderr',
+  },
+  {
+    spec: '--session <name|dir>',
+    group: SESSION,
+    help: 'record outcomes there and continue what is there: a name under .heddle/sessions/, or a folder (default: a new one, named by date and task)',
+    parse: notEmpty,
+  },
+  {
+    spec: '--no-session',
+    group: SESSION,
+    help: 'record nothing: what was done is lost if the run is cut off',
+  },
+  {
+    spec: '--retry-failed',
+    group: SESSION,
+    help: 'run tasks again that failed in an earlier run of the session',
+  },
+  {
+    spec: '--shard <i/n>',
+    group: SESSION,
+    help: 'run the i-th of n disjoint parts of the batch; other processes may run the others in the same session at the same time',
+    parse: shard,
+  },
+  {
+    spec: '--force',
+    group: SESSION,
+    help: 'continue the session even if it belongs to another task or batch',
+  },
+  {
+    spec: '--cache <dir>',
+    group: SESSION,
+    help: 'keep values there, for all sessions: an input that the same module was given before is not run again',
+    parse: notEmpty,
+    isFile: true,
   },
   {
     spec: '-t, --threads <n|auto>',
@@ -220,73 +255,12 @@ export const RUN_FLAGS: readonly Flag[] = [
   { spec: '--dry-run', group: SHOWN, help: 'check everything, show what would run, run nothing' },
 ];
 
-/** The table as commander's options. */
-export function runOptions(): Option[] {
-  return RUN_FLAGS.map((flag) => {
-    const option = new Option(flag.spec, flag.help).helpGroup(flag.group);
-    if (flag.choices !== undefined) {
-      const { choices } = flag;
-      option.argParser((text: string) => {
-        if (!choices.includes(text)) throw new InvalidArgumentError(`Expected ${list(choices)}.`);
-        return text;
-      });
-    }
-    if (flag.parse !== undefined) option.argParser(flag.parse);
-    if (flag.conflicts !== undefined) option.conflicts(flag.conflicts);
-    return option;
-  });
-}
+/** Every flag of `heddle resume`: those of `heddle run` but for the inputs and the session, which are recorded. */
+export const RESUME_FLAGS: readonly Flag[] = RUN_FLAGS.filter(
+  ({ group, spec }) => group !== INPUTS && !spec.includes('session'),
+);
 
-function list(choices: readonly string[]): string {
-  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
-}
-
-function collect(text: string, previous: unknown): string[] {
-  return [...((previous as string[] | undefined) ?? []), notEmpty(text)];
-}
-
-function notEmpty(text: string): string {
-  if (text === '') throw new InvalidArgumentError('It is empty.');
-  return text;
-}
-
-function integer(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}.`);
-  };
-}
-
-function integerOr(word: 'auto', least: number, most: number): (text: string) => number | 'auto' {
-  return (text) => {
-    const value = Number(text);
-    if (text === word) return word;
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}, or ${word}.`);
-  };
-}
-
-function duration(leastMs: number): (text: string) => number {
-  return (text) => {
-    const ms = parseDuration(text);
-    if (ms !== undefined && ms >= leastMs && ms <= MAX_TIMER_MS) return ms;
-    if (ms === undefined && /^\d+(\.\d+)?$/.test(text)) {
-      throw new InvalidArgumentError(`It has no unit; write ${text}s or ${text}ms.`);
-    }
-    throw new InvalidArgumentError(
-      `Expected a duration such as 500ms, 5s, 2m or 1h, from ${leastMs}ms to 24d.`,
-    );
-  };
-}
-
-function backoff(text: string): number {
-  return /^\d+(\.\d+)?$/.test(text) && Number(text) <= MAX_TIMER_MS ? Number(text) : duration(0)(text);
-}
-
-function failureLimit(text: string): number | `${number}%` {
-  const share = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
-  if (share !== undefined && Number(share) <= 100) return `${Number(share)}%`;
-  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
-  throw new InvalidArgumentError('Expected a count such as 10, or a share such as 5%.');
-}
+/** Names of the flags that belong to one command line and are not taken over by `heddle resume`. */
+export const OWN_FLAGS: ReadonlySet<string> = new Set([
+  ...['session', 'shard', 'retryFailed', 'force', 'dryRun', 'progress', 'quiet', 'verbose', 'color'],
+]);

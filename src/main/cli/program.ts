@@ -1,13 +1,16 @@
 /**
- * The command line: commands and help, made of the table of flags.
+ * The command line: commands and help, made of the tables of commands and flags.
  *
- * commander parses, suggests and prints help; here its endings become exit codes (help 0, anything it refuses 2).
+ * commander parses, suggests and prints help; here its endings become exit codes (help 0, anything it refuses 2). A command is loaded
+ * when it is called for.
  */
 
 import { Command, CommanderError } from 'commander';
-import { EXIT } from './exit-codes.js';
-import { type RunFlags, runOptions } from './flags.js';
-import { type Ending, runCommand } from './run-command.js';
+import { COMMANDS, type CommandRow } from './commands.js';
+import { type Ending, EXIT } from './exit-codes.js';
+import { optionsOf } from './flag.js';
+import type { RunFlags } from './flags.js';
+import type { ResultsFlags, SessionsFlags, StatusFlags, VerifyFlags } from './session-flags.js';
 import { version } from './version.js';
 
 const RUN_EXAMPLES = `Examples:
@@ -18,9 +21,15 @@ const RUN_EXAMPLES = `Examples:
 const RUN_NOTES = `
 The task module default-exports a function (input, ctx) => value.
 Outcomes go to stdout, one JSON object a line; everything else goes to stderr.
+Each outcome is recorded in a session first: whatever ends the run, heddle resume goes on where it stopped.
 
 Exit codes: 0 all tasks succeeded, 1 some failed, 2 wrong usage (nothing was started), 3 stopped early,
-70 a bug in heddle, 74 output could not be written. Ctrl-C once lets running tasks finish, twice stops them.`;
+6 the session is in use, 7 it cannot be continued, 70 a bug in heddle, 74 output or session could not be
+written. Ctrl-C once lets running tasks finish, twice stops them.`;
+
+const RESUME_NOTES = `
+Module, inputs and flags are those of the session's last run; flags given here take their place.
+heddle status lists the sessions.`;
 
 /** Parses the arguments and runs the command that they name. */
 export async function main(args: readonly string[]): Promise<Ending> {
@@ -50,18 +59,50 @@ function makeProgram(onEnd: (ending: Ending) => void): Command {
     .configureHelp({ showGlobalOptions: false })
     .exitOverride()
     .showHelpAfterError('(heddle --help lists commands and flags)');
-  const run = program
-    .command('run')
-    .description('Maps a task module over inputs.')
-    .argument('<task-module>', 'the file that default-exports the task function')
-    .argument('[inputs...]', 'inputs, as strings; after them come those of --glob, then those of -i')
-    .showHelpAfterError('(heddle run --help lists the flags)')
+  addCommand(program, COMMANDS.run)
     .addHelpText('before', RUN_EXAMPLES)
     .addHelpText('after', RUN_NOTES)
     .action(async (module: string, inputs: string[], flags: RunFlags) => {
+      const { runCommand } = await import('./run-command.js');
       onEnd(await runCommand({ module, args: inputs, flags }));
     });
-  for (const option of runOptions()) run.addOption(option);
+  addCommand(program, COMMANDS.resume)
+    .addHelpText('after', RESUME_NOTES)
+    .action(async (session: string | undefined, flags: RunFlags) => {
+      const { resumeCommand } = await import('./sessions/resume-command.js');
+      onEnd(await resumeCommand(session, flags));
+    });
+  addCommand(program, COMMANDS.status).action(async (session: string | undefined, flags: StatusFlags) => {
+    const { statusCommand } = await import('./sessions/status-command.js');
+    onEnd(await statusCommand(session, flags));
+  });
+  addCommand(program, COMMANDS.results).action(async (session: string, flags: ResultsFlags) => {
+    const { resultsCommand } = await import('./sessions/results-command.js');
+    onEnd(await resultsCommand(session, flags));
+  });
+  addCommand(program, COMMANDS.sessions).action(async (flags: SessionsFlags) => {
+    const { sessionsCommand } = await import('./sessions/sessions-command.js');
+    onEnd(await sessionsCommand(flags));
+  });
+  addCommand(program, COMMANDS.verify).action(async (session: string, flags: VerifyFlags) => {
+    const { verifyCommand } = await import('./sessions/verify-command.js');
+    onEnd(await verifyCommand(session, flags));
+  });
+  addCompletion(program);
+  return program;
+}
+
+function addCommand(program: Command, { name, args, help, flags }: CommandRow): Command {
+  const command = program
+    .command(name)
+    .description(help)
+    .showHelpAfterError(`(heddle ${name} --help lists the flags)`);
+  for (const [spec, meaning] of args) command.argument(spec, meaning);
+  for (const option of optionsOf(flags)) command.addOption(option);
+  return command;
+}
+
+function addCompletion(program: Command): void {
   program
     .command('completion')
     .description('Prints the completion script of a shell.')
@@ -73,5 +114,4 @@ function makeProgram(onEnd: (ending: Ending) => void): Command {
         program.error(`error: there is no completion for ${shell}; try bash, zsh or fish`);
       process.stdout.write(script ?? '');
     });
-  return program;
 }

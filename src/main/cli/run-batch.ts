@@ -17,7 +17,7 @@ import {
   task,
 } from '../index.js';
 import { closeSummary } from './close-summary.js';
-import { ClosedPipe, EXIT } from './exit-codes.js';
+import { ClosedPipe, type Ending, EXIT } from './exit-codes.js';
 import { classify } from './fatal.js';
 import type { Checked } from './inputs/check.js';
 import { Feed } from './inputs/feed.js';
@@ -25,7 +25,8 @@ import { EventLog } from './progress/event-log.js';
 import { LineWriter } from './results/line-writer.js';
 import { Results } from './results/results.js';
 import { fileTarget, type StdoutWrite, stdoutTarget } from './results/targets.js';
-import type { Ending, RunParts } from './run-command.js';
+import type { RunParts } from './run-command.js';
+import { SessionOfRun } from './sessions/session-of-run.js';
 import { failedFormat } from './settings.js';
 import type { EndSignal } from './signals.js';
 import { showInput } from './terminal.js';
@@ -58,6 +59,8 @@ class Batch {
   #failedLines: LineWriter | undefined;
   #results: Results | undefined;
   #feed: Feed | undefined;
+  #session: SessionOfRun | undefined;
+  #isFutile = false;
   #outputError: unknown;
   #thrown: unknown;
 
@@ -95,6 +98,7 @@ class Batch {
       this.#failedLines = failedLines;
       signals.atOnce(() => failedLines.discardNow());
     }
+    this.#session = SessionOfRun.open(this.#parts.settings, this.#parts.args, sources);
     this.#results = new Results({
       lines,
       mode: values === true ? 'values' : 'outcomes',
@@ -121,7 +125,8 @@ class Batch {
       isInline: settings.flags.inline === true,
       from: sources.map(({ name }) => name).join(', '),
     };
-    if (messages.isJson) messages.event('starting', { task: settings.moduleText, ...facts });
+    const session = this.#session?.place.path;
+    if (messages.isJson) messages.event('starting', { task: settings.moduleText, session, ...facts });
     display.running(facts, () => this.#progress(run));
     const watched = this.#watch(run.events(), log);
     signals.connect({ drain: (signal) => this.#drain(run, signal), abort: () => this.#abort(run) });
@@ -135,14 +140,18 @@ class Batch {
     await this.#runtime?.close();
     await this.#lines?.discard();
     await this.#failedLines?.discard();
+    if (this.#isFutile) await this.#session?.drop();
   }
 
   #start(): Run {
     const { settings, sources, checked } = this.#parts;
     const { keyOf } = settings;
     const hasStream = sources.some((source) => !source.isRepeatable);
+    const { order, shard, failedOut } = settings.flags;
     const feed = new Feed(sources, {
       keyOf: hasStream ? keyOf : undefined,
+      keeps:
+        order !== 'completion' ? 'in-order' : shard === undefined || failedOut !== undefined ? 'all' : 'no',
       onBadRow: (bad) => this.#results?.takeBadRow(bad),
     });
     this.#feed = feed;
@@ -155,6 +164,7 @@ class Batch {
       ...settings.run,
       total: checked.total,
       key: keyOf,
+      session: this.#session?.option,
     });
     return this.#run;
   }
@@ -253,9 +263,12 @@ class Batch {
       throw this.#thrown;
     await this.#commit(fatal !== undefined);
     if (this.#outputError instanceof ClosedPipe) return { code: EXIT.ok };
-    if (this.#outputError !== undefined) throw this.#outputError;
-    if (fatal !== undefined || report === undefined) throw classify(fatal);
-    const code = this.#exitCode(report);
+    const hasOutcomes = run.progress.succeeded + run.progress.failed > 0;
+    this.#isFutile = fatal !== undefined ? !hasOutcomes : report?.read === 0;
+    const wrong = this.#outputError ?? fatal;
+    if (wrong !== undefined || report === undefined)
+      throw this.#session?.explain(wrong, hasOutcomes) ?? classify(wrong);
+    const code = await this.#exitCode(report);
     const signal = signals.received;
     await this.#summarize(report, code, signal);
     return signal === undefined ? { code } : { signal };
@@ -272,16 +285,20 @@ class Batch {
     }
   }
 
-  #exitCode(report: Report): number {
+  /** It speaks of the whole session: also of failures of earlier runs that this one did not come to. */
+  async #exitCode(report: Report): Promise<number> {
     const { badRows = 0, unwritable = 0 } = this.#results ?? {};
     if (report.failed + badRows + unwritable > 0) return EXIT.failed;
-    return report.status === 'aborted' ? EXIT.stopped : EXIT.ok;
+    if (report.status !== 'aborted') return EXIT.ok;
+    const isWhole = this.#parts.settings.flags.shard === undefined;
+    const before = isWhole ? await this.#session?.failed() : 0;
+    return before === undefined || before === 0 ? EXIT.stopped : EXIT.failed;
   }
 
   async #summarize(report: Report, code: number, signal: EndSignal | undefined): Promise<void> {
     const results = this.#results;
     const feed = this.#feed;
     if (results === undefined || feed === undefined) return;
-    await closeSummary({ ...this.#parts, report, results, feed, code, signal });
+    await closeSummary({ ...this.#parts, report, results, feed, code, signal, session: this.#session });
   }
 }

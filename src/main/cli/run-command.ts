@@ -1,5 +1,5 @@
 /**
- * `heddle run`: from the command line to its ending. A table of contents.
+ * `heddle run`, and the run of `heddle resume`: from the command line to its ending. A table of contents.
  *
  *   settings → sources → check → (dry run) → run-batch → ending
  *
@@ -8,25 +8,25 @@
 
 import { isatty } from 'node:tty';
 import { plural } from './durations.js';
-import { EXIT, Interrupted, OutputError, UsageError } from './exit-codes.js';
+import { type Ending, EXIT, Interrupted } from './exit-codes.js';
 import type { RunFlags } from './flags.js';
 import { type Checked, checkInputs } from './inputs/check.js';
 import type { InputSource } from './inputs/input-source.js';
 import { type Bytes, openSources } from './inputs/sources.js';
 import { createDisplay, type Display, progressMode } from './progress/display.js';
 import type { StdoutWrite } from './results/targets.js';
+import type { SessionPlace } from './sessions/place.js';
 import { resolveSettings, type Settings } from './settings.js';
-import { type EndSignal, Signals } from './signals.js';
+import { Signals } from './signals.js';
 import { clean, Messages, showInput } from './terminal.js';
-
-/** How the command ends: with a code, or with the signal that it got. */
-export type Ending = { readonly code: number } | { readonly signal: EndSignal };
 
 /** What was asked for. */
 export interface RunRequest {
   readonly module: string;
   readonly args: readonly string[];
   readonly flags: RunFlags;
+  /** The session to resume; without it the flags say which. */
+  readonly session?: SessionPlace;
 }
 
 /** Runs `heddle run`. What the user has to mend is told here; only bugs throw. */
@@ -43,7 +43,7 @@ export async function runCommand(request: RunRequest): Promise<Ending> {
   const signals = new Signals();
   let display: Display | undefined;
   try {
-    const settings = resolveSettings(request.module, flags);
+    const settings = resolveSettings(request.module, flags, request.session);
     const sources = await openSources({
       args: request.args,
       globs: flags.glob ?? [],
@@ -54,13 +54,12 @@ export async function runCommand(request: RunRequest): Promise<Ending> {
     });
     display = await createDisplay(flags.dryRun === true ? 'none' : mode, clean(settings.label), messages);
     display.starting();
-    return await checkAndRun({ settings, sources, display, messages, signals });
+    return await checkAndRun({ settings, args: request.args, sources, display, messages, signals });
   } catch (error) {
     display?.stop();
     if (error instanceof Interrupted && signals.received !== undefined) return { signal: signals.received };
-    if (!(error instanceof UsageError || error instanceof OutputError)) throw error;
-    messages.error(flags.verbose === true ? (error.stack ?? error.message) : error.message);
-    return { code: error instanceof UsageError ? EXIT.usage : EXIT.output };
+    const { tellError } = await import('./fatal.js');
+    return tellError(error, messages);
   } finally {
     display?.stop();
     signals.close();
@@ -70,6 +69,8 @@ export async function runCommand(request: RunRequest): Promise<Ending> {
 /** What the parts of a run share. */
 export interface RunParts {
   readonly settings: Settings;
+  /** Inputs that were arguments. */
+  readonly args: readonly string[];
   readonly sources: readonly InputSource[];
   readonly display: Display;
   readonly messages: Messages;
@@ -113,6 +114,7 @@ async function dryRun(
   const lines = [
     `would run ${plural(total - badRows, 'task')} of ${settings.moduleText} (${threads}, concurrency ${settings.run.concurrency ?? settings.threads})`,
     `inputs from ${sources.map(({ name }) => name).join(', ')}`,
+    ...(await keptLines(settings.session)),
     ...first.map(
       (input, i) => `  ${i}  ${keyOf === undefined ? '' : `${clean(keyOf(input))}  `}${showInput(input, 90)}`,
     ),
@@ -123,4 +125,19 @@ async function dryRun(
   await new Promise<void>((resolve) => write(`${lines.join('\n').trimEnd()}\n`, () => resolve()));
   if (badRows > 0) messages.warn(`${plural(badRows, 'input')} cannot be used; each would be a failed task`);
   return { code: EXIT.ok };
+}
+
+/** A dry run counts the whole batch; this says what the session takes off it. */
+async function keptLines(session: Settings['session']): Promise<string[]> {
+  if (session === undefined || session === 'new') return [];
+  const { isHeddleError, openSession } = await import('../index.js');
+  try {
+    const { succeeded, failed } = await openSession(session.path).status();
+    return [
+      `session ${session.text} has ${plural(succeeded + failed, 'outcome')}; those tasks do not run again`,
+    ];
+  } catch (error) {
+    if (!isHeddleError(error, 'HEDDLE_SESSION_NOT_FOUND')) throw error;
+    return [`session ${session.text} would be new`];
+  }
 }

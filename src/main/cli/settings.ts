@@ -10,6 +10,7 @@ import type { RunOptions, RuntimeOptions } from '../index.js';
 import { systemReason, UsageError } from './exit-codes.js';
 import type { RunFlags } from './flags.js';
 import { type KeyFunction, parseKey } from './keys.js';
+import { placeOf, type SessionPlace } from './sessions/place.js';
 
 /** What a run is to do. */
 export interface Settings {
@@ -25,10 +26,16 @@ export interface Settings {
   /** Without `key` and `total`, which depend on the inputs. */
   readonly run: RunOptions;
   readonly flags: RunFlags;
+  /** Undefined: none. */
+  readonly session: SessionPlace | 'new' | undefined;
 }
 
-/** @throws UsageError */
-export function resolveSettings(moduleText: string, flags: RunFlags): Settings {
+/**
+ * @param session - the one to resume; without it the flags say which
+ * @throws UsageError
+ */
+export function resolveSettings(moduleText: string, flags: RunFlags, session?: SessionPlace): Settings {
+  const place = session ?? chooseSession(flags);
   const module = findModule(moduleText);
   refuseSameFiles(module, flags);
   const { threads = 'auto' } = flags;
@@ -41,7 +48,20 @@ export function resolveSettings(moduleText: string, flags: RunFlags): Settings {
     runtime: { threads, memoryLimitMb: flags.memoryLimit, taskOutput: 'stderr' },
     run: runOptions(flags),
     flags,
+    session: place,
   };
+}
+
+/** Flags that speak of a session with outcomes are refused without one: what they ask for could not be done. */
+function chooseSession({ session, shard, retryFailed, force }: RunFlags): Settings['session'] {
+  if (typeof session === 'string') return placeOf(session, process.cwd());
+  if (shard !== undefined && session !== false)
+    throw new UsageError('shards need a session they share: add --session <name>');
+  if (retryFailed === true)
+    throw new UsageError('--retry-failed needs the session of the earlier run: add --session <name>');
+  if (force === true)
+    throw new UsageError('--force needs the session that is to be continued: add --session <name>');
+  return session === false ? undefined : 'new';
 }
 
 function runOptions(flags: RunFlags): RunOptions {
@@ -55,6 +75,9 @@ function runOptions(flags: RunFlags): RunOptions {
     deadlineMs: flags.deadline,
     failFast: flags.failFast,
     maxFailures: flags.maxFailures,
+    retryFailed: flags.retryFailed,
+    shard: flags.shard,
+    cache: flags.cache,
     retry: {
       attempts: flags.retries === undefined ? undefined : flags.retries + 1,
       backoffMs: flags.backoff,

@@ -18,6 +18,12 @@ export interface Summary {
   readonly total: number | undefined;
   readonly succeeded: number;
   readonly failed: number;
+  /** Of both: outcomes that an earlier run of the session recorded. */
+  readonly resumed: number;
+  /** Tasks with an outcome in the session that are not in the batch any more. */
+  readonly removed: number;
+  /** Of the succeeded ones: those with a value from the cache. */
+  readonly reused: number;
   readonly aborted: number;
   readonly skipped: number;
   /** Inputs that were never read; undefined when their number is not known. */
@@ -38,6 +44,8 @@ export interface Summary {
   readonly notes: readonly string[];
   readonly output: string | undefined;
   readonly failedOut: string | undefined;
+  /** Path of the session. */
+  readonly session: string | undefined;
 }
 
 /** What a summary is made of. */
@@ -55,6 +63,7 @@ export interface SummaryInput {
   readonly examples: ReadonlyMap<number, string>;
   readonly output: string | undefined;
   readonly failedOut: string | undefined;
+  readonly session: string | undefined;
 }
 
 /** Makes the summary. */
@@ -73,6 +82,9 @@ export function summarize(input: SummaryInput): Summary {
     total: report.total,
     succeeded: report.succeeded - unwritable,
     failed,
+    resumed: report.resumed,
+    removed: report.removed,
+    reused: report.reused,
     aborted: report.aborted,
     skipped: report.skipped,
     notRead: report.total === undefined ? undefined : Math.max(0, report.total - report.read),
@@ -95,6 +107,7 @@ export function summarize(input: SummaryInput): Summary {
     notes: report.notes,
     output: input.output,
     failedOut: input.failedOut,
+    session: input.session,
   };
 }
 
@@ -103,7 +116,7 @@ const SHOWN_INPUTS = 3;
 
 /** The summary as text for people. */
 export function summaryText(summary: Summary, colors: Colors, hints: readonly string[]): string {
-  const { succeeded, failed, aborted, skipped, notRead = 0, retries } = summary;
+  const { succeeded, failed, resumed, reused, aborted, skipped, notRead = 0, retries } = summary;
   const notRun = skipped + notRead;
   const isNothing = succeeded + failed + aborted + notRun === 0;
   if (isNothing && summary.status === 'completed') {
@@ -112,6 +125,8 @@ export function summaryText(summary: Summary, colors: Colors, hints: readonly st
   const counts = [
     colors.green(`${formatCount(succeeded)} succeeded`),
     failed > 0 ? colors.red(`${formatCount(failed)} failed`) : '0 failed',
+    ...(resumed > 0 ? [`${formatCount(resumed)} resumed`] : []),
+    ...(reused > 0 ? [`${formatCount(reused)} reused`] : []),
     ...(aborted > 0 ? [colors.yellow(`${formatCount(aborted)} aborted`)] : []),
     ...(notRun > 0 ? [colors.yellow(`${formatCount(notRun)} not run`)] : []),
     ...(retries > 0 ? [plural(retries, 'retry').replace('retrys', 'retries')] : []),

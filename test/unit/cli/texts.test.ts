@@ -4,14 +4,17 @@ import { readFileSync } from 'node:fs';
 import picocolors from 'picocolors';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../../src/main/cli/commands.js';
 import { formatCount, formatDuration, formatRate, parseDuration } from '../../../src/main/cli/durations.js';
-import { RUN_FLAGS } from '../../../src/main/cli/flags.js';
+import type { RunFlags } from '../../../src/main/cli/flags.js';
 import { findJsonProblem, lineAndColumn } from '../../../src/main/cli/inputs/json-place.js';
 import { LineSplitter } from '../../../src/main/cli/inputs/lines.js';
 import { parseKey } from '../../../src/main/cli/keys.js';
 import { barLine } from '../../../src/main/cli/progress/bar-line.js';
 import { PlainDisplay } from '../../../src/main/cli/progress/plain.js';
 import { unwrapFailedInput, wrapFailedInput } from '../../../src/main/cli/results/failed-input.js';
+import { placeOf, quote } from '../../../src/main/cli/sessions/place.js';
+import { mergeFlags, readCommand, recordCommand } from '../../../src/main/cli/sessions/recorded-command.js';
 import { brief, clean } from '../../../src/main/cli/terminal.js';
 import type { Progress } from '../../../src/main/index.js';
 
@@ -233,10 +236,98 @@ describe('text from outside', () => {
 });
 
 describe('docs/cli.md', () => {
-  it('names every flag, and no other', () => {
-    const docs = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
-    const table = [...docs.matchAll(/^\| `(-[^`]+)` \|/gm)].map(([, spec]) => spec?.replaceAll('\\|', '|'));
+  const docs = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+  const flagsIn = (text: string) =>
+    [...text.matchAll(/^\| `(-[^`]+)` \|/gm)].map(([, spec]) => spec?.replaceAll('\\|', '|'));
+  /** The part below the heading of a command, down to the next heading. */
+  const sectionOf = (name: string) =>
+    new RegExp(`^##+ (?:Flags of )?\`heddle ${name}\`$(.*?)(?=^#)`, 'ms').exec(docs)?.[1] ?? '';
 
-    expect(table.sort()).toEqual(RUN_FLAGS.map(({ spec }) => spec).sort());
+  it.each(['run', 'status', 'results', 'sessions', 'verify'] as const)(
+    'names every flag of heddle %s, and no other',
+    (name) => {
+      expect(flagsIn(sectionOf(name)).sort()).toEqual(COMMANDS[name].flags.map(({ spec }) => spec).sort());
+    },
+  );
+
+  it('names the flags of heddle run that heddle resume does not take, and every command', () => {
+    const resume: readonly string[] = COMMANDS.resume.flags.map(({ spec }) => spec);
+    const missing = COMMANDS.run.flags.filter(({ spec }) => !resume.includes(spec));
+    const [, named = ''] = /but for those of inputs \(([^.;]*?);/s.exec(sectionOf('resume')) ?? [];
+
+    expect([...named.matchAll(/`(-[^`]+)`/g)].map(([, flag]) => flag).sort()).toEqual(
+      missing.map(({ spec }) => spec.split(/[ ,]/)[0]).sort(),
+    );
+    for (const name of Object.keys(COMMANDS)) expect(docs).toMatch(new RegExp(`^heddle ${name} `, 'm'));
+  });
+});
+
+describe('a session on the command line', () => {
+  it('is a name, or a folder when it has a slash or starts with a dot', () => {
+    const paths = ['nightly', '2026-11-21-0634-x', './here', '../there', 'a/b', '/abs', '.'].map(
+      (text) => placeOf(text, '/w').path,
+    );
+
+    expect(paths).toEqual([
+      '/w/.heddle/sessions/nightly',
+      '/w/.heddle/sessions/2026-11-21-0634-x',
+      '/w/here',
+      '/there',
+      '/w/a/b',
+      '/abs',
+      '/w',
+    ]);
+  });
+
+  it.each(['a/../../b', 'nightly/..', '-x', 'a b', 'a\\b', 'ü', 'x\0', '$(x)', '', 'x'.repeat(101)])(
+    'that is neither is refused: %j',
+    (text) => {
+      expect(() => placeOf(text, '/w')).toThrow('is no name of a session');
+    },
+  );
+
+  it('is written so that a shell takes it as one word', () => {
+    expect(['a-1', './b c', "it's"].map(quote)).toEqual(['a-1', "'./b c'", "'it'\\''s'"]);
+  });
+});
+
+describe('the recorded command', () => {
+  const flags: RunFlags = { color: true, output: 'out.jsonl', threads: 2, quiet: true, retryFailed: true };
+
+  it('keeps what another run needs, and not what belongs to one command line', () => {
+    const command = recordCommand('/w/t.js', ['a'], flags, '/w');
+
+    expect(readCommand(JSON.parse(JSON.stringify(command)), 's')).toEqual({
+      v: 1,
+      cwd: '/w',
+      module: '/w/t.js',
+      args: ['a'],
+      flags: { output: 'out.jsonl', threads: 2 },
+    });
+    expect(recordCommand('/w/t.js', [], { ...flags, shard: { index: 1, count: 2 } }, '/w').flags).toEqual({
+      threads: 2,
+    });
+  });
+
+  it('gives way to what is given now; paths are those of the present folder', () => {
+    const command = recordCommand('/w/t.js', [], { ...flags, failFast: true }, '/w');
+
+    expect(mergeFlags(command, { color: false, failedOut: 'f.jsonl', maxFailures: 3 }, '/now')).toEqual({
+      color: false,
+      output: 'out.jsonl',
+      threads: 2,
+      failedOut: '/now/f.jsonl',
+      maxFailures: 3,
+    });
+  });
+
+  it('is refused when there is none, or one that is not understood; strange flags are dropped', () => {
+    expect(() => readCommand(undefined, 's')).toThrow('was made by a program');
+    for (const wrong of [{}, { v: 2 }, 'text', { v: 1, cwd: '/', module: 7, args: [], flags: {} }])
+      expect(() => readCommand(wrong, 's')).toThrow('does not understand');
+    const strange = { output: {}, values: 'yes', input: 'x', glob: ['*'], session: '/etc', nonsense: 1 };
+    expect(readCommand({ v: 1, cwd: '/', module: '/m', args: [], flags: strange }, 's').flags).toEqual({
+      glob: ['*'],
+    });
   });
 });

@@ -32,6 +32,11 @@ export interface FeedOptions {
   readonly keyOf: KeyFunction | undefined;
   /** Told about each bad row; reading goes on when the promise is fulfilled. */
   readonly onBadRow: (bad: BadRow) => Promise<void> | undefined;
+  /**
+   * Whether inputs are kept until their outcome is taken. `in-order`: outcomes come in input order, so an input that was passed over, as
+   * those of other shards are, is let go. `no`: some never have an outcome, and nobody could tell which.
+   */
+  readonly keeps: 'all' | 'in-order' | 'no';
 }
 
 /** Inputs that are remembered after their outcome was taken. */
@@ -74,6 +79,7 @@ export class Feed {
   take(ordinal: number): unknown {
     const input = this.#pending.get(ordinal);
     this.#pending.delete(ordinal);
+    if (this.#options.keeps === 'in-order') this.#letGo(ordinal);
     this.#recent[this.#taken++ % RECENT] = { ordinal, input };
     return input;
   }
@@ -131,8 +137,17 @@ export class Feed {
 
   #give(input: unknown): unknown {
     if (this.#given === 0) this.#first = input;
-    this.#pending.set(this.#given++, input);
+    if (this.#options.keeps !== 'no') this.#pending.set(this.#given, input);
+    this.#given++;
     return input;
+  }
+
+  /** A Map is read in the order in which it was filled: the oldest come first. */
+  #letGo(below: number): void {
+    for (const ordinal of this.#pending.keys()) {
+      if (ordinal >= below) return;
+      this.#pending.delete(ordinal);
+    }
   }
 
   #badRow(source: InputSource, row: Row): BadRow | undefined {
