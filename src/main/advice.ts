@@ -33,7 +33,8 @@ export function notesOf(report: Omit<Report, 'notes'>, isInline: boolean): strin
         'because tasks were given up while they still ran or clocks of threads differ by microseconds',
     );
   }
-  if (report.wallMs - report.startMs < MIN_MS || report.succeeded + report.failed < MIN_TASKS) return notes;
+  const settledHere = report.succeeded + report.failed - report.resumed;
+  if (report.wallMs - report.startMs < MIN_MS || settledHere < MIN_TASKS) return notes;
   const shares = report.workers.flatMap(({ workerId, utilization }) =>
     workerId === 0 || utilization === undefined ? [] : [utilization],
   );

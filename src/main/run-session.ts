@@ -37,6 +37,7 @@ export class RunSession implements Recorder, Known {
     options: ResolvedRunOptions,
     identify: () => TaskIdentity,
     inputs: readonly unknown[] | undefined,
+    total: number | undefined,
   ): Promise<RunSession | undefined> {
     const { session, shard, cache } = options;
     if (session === undefined && shard === undefined && cache === undefined) return undefined;
@@ -46,6 +47,7 @@ export class RunSession implements Recorder, Known {
     const writer = await SessionWriter.open({
       folder: session.path,
       part: shard ?? WHOLE,
+      total,
       identity: {
         task,
         keys: options.key === undefined ? 'hash' : (session.keys ?? 'function'),
@@ -79,6 +81,19 @@ export class RunSession implements Recorder, Known {
   keep(chunk: { readonly inputs: readonly unknown[] }, from: number, values: readonly EncodedValue[]): void {
     if (this.#cache === undefined) return;
     for (const [i, value] of values.entries()) this.#cache.put(taskKey(chunk.inputs[from + i]), value);
+  }
+
+  /** Tasks of the session that the batch has no longer; known behind `close`. */
+  get removed(): number {
+    return this.writer?.gone ?? 0;
+  }
+
+  /** What the session has to tell. */
+  get notes(): string[] {
+    const { removed } = this;
+    const what = removed === 1 ? '1 task of the session is' : `${removed} tasks of the session are`;
+    const told = `${what} not in this batch any more; recorded outcomes are kept and not counted`;
+    return [...(this.writer?.notes ?? []), ...(removed === 0 ? [] : [told])];
   }
 
   async close(state: ToldState, isAllRead: boolean): Promise<void> {

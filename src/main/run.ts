@@ -71,7 +71,6 @@ export class RunCore {
   #startMs = 0;
   #fatal: unknown;
   #marked: MarkedExecutor | undefined;
-  #removed = 0;
   #stopReason: Error | undefined;
   #rejection: unknown;
   /** Failures of earlier runs: they do not end this one. */
@@ -91,7 +90,7 @@ export class RunCore {
       total: options.total,
       onReady: () => this.#schedule.pump(),
     });
-    this.counters = new Counters(() => this.#source.total);
+    this.counters = new Counters(() => this.#total);
     this.output = new Output(
       options.order,
       () => this.#schedule.pump(),
@@ -99,7 +98,6 @@ export class RunCore {
     );
     this.#chunkSize = new ChunkSize(options.chunk);
     this.#executor = parts.makeExecutor(this.#listener(), options.services);
-    this.#concurrency = this.#clampConcurrency();
     this.#settler = new Settler({
       options,
       recorder: () => this.#session ?? noSession,
@@ -129,10 +127,11 @@ export class RunCore {
       },
       onReady: () => this.#schedule.pump(),
     });
+    this.#concurrency = this.#clampConcurrency();
     this.#schedule = new Schedule({
       executor: () => this.#marked ?? this.#executor,
-      source: this.#source,
       selection: this.#selection,
+      total: () => this.#total,
       output: this.output,
       settler: this.#settler,
       counters: this.counters,
@@ -174,7 +173,7 @@ export class RunCore {
       type: 'run-started',
       threads: this.#executor.threads,
       concurrency: this.#concurrency,
-      total: this.#source.total,
+      total: this.#total,
     });
     this.#schedule.pump();
   }
@@ -182,7 +181,7 @@ export class RunCore {
   async #openSession(): Promise<void> {
     const { options, identify, inputs } = this.#parts;
     const list = Array.isArray(inputs) ? inputs : undefined;
-    this.#sessionOpening = RunSession.open(options, identify, list);
+    this.#sessionOpening = RunSession.open(options, identify, list, this.#source.total);
     const session = await this.#sessionOpening;
     if (session === undefined || this.#isEnded) return;
     this.#session = session;
@@ -200,6 +199,15 @@ export class RunCore {
   /** What made the run impossible, once it is over. */
   get fatal(): { readonly error: unknown } | undefined {
     return this.#fatal === undefined ? undefined : { error: this.#fatal };
+  }
+
+  /** Tasks of this run, if it is known; a shard's share is estimated until the batch is read. */
+  get #total(): number | undefined {
+    const { total } = this.#source;
+    const { shard } = this.#parts.options;
+    if (shard === undefined || total === undefined) return total;
+    const { read, isDone } = this.#selection;
+    return isDone ? read : Math.max(read, Math.round(total / shard.count));
   }
 
   /** The run has only a part of the batch. */
@@ -237,7 +245,7 @@ export class RunCore {
   /** The concurrency to run with. What keeps it from being reached is told. */
   #clampConcurrency(): number {
     const { concurrency, window } = this.#parts.options;
-    const { total } = this.#source;
+    const total = this.#total;
     const requested = concurrency ?? this.#executor.threads;
     if (concurrency !== undefined && total !== undefined && total > 0 && total < requested) {
       this.#clamps.push({
@@ -279,7 +287,7 @@ export class RunCore {
     if (limit === undefined || this.#schedule.isStopping) return;
     // Counted before it is shown: with a session, showing waits for the disk.
     const failed = this.#failures.count - this.#failuresBefore;
-    const { total } = this.#source;
+    const total = this.#total;
     const base = total ?? (this.counters.settled >= MIN_SHARE_TASKS ? this.counters.settled : undefined);
     const most =
       'count' in limit ? limit.count : base === undefined ? Number.POSITIVE_INFINITY : limit.share * base;
@@ -312,7 +320,8 @@ export class RunCore {
     const writer = this.#session?.writer;
     if (onProgress === undefined && !this.events.isRead && writer === undefined) return;
     const progress = this.progress();
-    const { total, running, tasksPerSecond, remainingMs } = progress;
+    const { running, tasksPerSecond, remainingMs } = progress;
+    const { total } = this.#source;
     if (!this.#isEnded) writer?.tell({ status: 'running', total, running, tasksPerSecond, remainingMs });
     this.events.emit({ type: 'progress', progress });
     try {
@@ -347,7 +356,6 @@ export class RunCore {
         { status: this.#status(isAllRead), reason: this.#stopReason?.message, total: this.#source.total },
         isSeen,
       );
-      this.#removed = session.writer.gone;
     } catch (error) {
       this.#fatal ??= error;
     }
@@ -364,7 +372,7 @@ export class RunCore {
     return buildReport({
       status: this.#status(isAllRead),
       reason: this.#stopReason,
-      total: this.#source.total,
+      total: this.#total,
       counters: this.counters,
       startMs: this.#startMs,
       threads: this.#executor.threads,
@@ -372,20 +380,10 @@ export class RunCore {
       isInline: this.#parts.isInline,
       clamps: this.#clamps,
       failures: this.#failures.list(),
-      removed: this.#removed,
-      sessionNotes: this.#sessionNotes(),
+      removed: this.#session?.removed ?? 0,
+      sessionNotes: this.#session?.notes ?? [],
       loads: { before: this.#loadsBefore, after: this.#parts.loads() },
     });
-  }
-
-  #sessionNotes(): string[] {
-    const notes = [...(this.#session?.writer?.notes ?? [])];
-    const removed = this.#removed;
-    if (removed > 0) {
-      const what = removed === 1 ? '1 task of the session is' : `${removed} tasks of the session are`;
-      notes.push(`${what} not in this batch any more; recorded outcomes are kept and not counted`);
-    }
-    return notes;
   }
 }
 

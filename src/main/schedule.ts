@@ -26,13 +26,13 @@ import type { Output } from './output.js';
 import type { Counters } from './progress.js';
 import type { Selection } from './selection.js';
 import { type Settler, single } from './settle.js';
-import type { Source } from './source.js';
 
 /** What the schedule needs of the rest of the run. */
 export interface ScheduleHost {
   executor(): Executor;
-  readonly source: Source;
   readonly selection: Selection;
+  /** Tasks of this run, if it is known. */
+  total(): number | undefined;
   readonly output: Output;
   readonly settler: Settler;
   readonly counters: Counters;
@@ -293,11 +293,11 @@ export class Schedule {
   }
 
   #fresh(): Chunk | undefined {
-    const { selection, source, output, chunkSize, counters } = this.#host;
+    const { selection, output, chunkSize, counters } = this.#host;
+    const total = this.#host.total();
     const space = this.#window() - (this.#chosen - output.delivered);
     if (space <= 0) return undefined;
-    const remaining =
-      source.total === undefined ? Number.POSITIVE_INFINITY : Math.max(1, source.total - selection.read);
+    const remaining = total === undefined ? Number.POSITIVE_INFINITY : Math.max(1, total - selection.read);
     const most = this.#isMarked ? 1 : Math.min(space, chunkSize.next(remaining, this.#slots));
     const selected = selection.take(most);
     counters.read = selection.read;

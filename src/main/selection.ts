@@ -68,6 +68,8 @@ export class Selection {
   #alone: Selected | undefined;
   /** Index of the next input to be looked at. */
   #index = 0;
+  /** Tasks of other shards. */
+  #passed = 0;
 
   constructor(host: SelectionHost) {
     this.#host = host;
@@ -78,9 +80,9 @@ export class Selection {
     this.#known = known;
   }
 
-  /** Inputs that were looked at. */
+  /** Tasks of this run that were read; those of other shards are not counted. */
   get read(): number {
-    return this.#index;
+    return this.#index - this.#passed;
   }
 
   get isDone(): boolean {
@@ -161,6 +163,7 @@ export class Selection {
     const { output, settler, retryFailed, hasKeys } = this.#host;
     if (known.isElsewhere(key)) {
       this.#endRow();
+      this.#passed++;
       output.pass(index, 1);
       return undefined;
     }

@@ -10,12 +10,14 @@ import { HeddleError } from '../protocol/errors.js';
 import type { Outcome } from '../protocol/outcome.js';
 import { describe } from '../protocol/serialized-error.js';
 import { DocumentStore } from '../session/document.js';
+import type { Identity } from '../session/manifest.js';
 import { describeDamage } from '../session/quarantine.js';
 import { sessionError } from '../session/session-error.js';
 import {
   findDamages,
   listFolder,
   type OutcomeFilter,
+  readIdentity,
   readOutcomes,
   readSize,
   readStatus,
@@ -39,6 +41,11 @@ export class Session {
   /** How the session stands now. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_FORMAT */
   status(): Promise<SessionStatus> {
     return readStatus(this.path);
+  }
+
+  /** What the session is about, without reading all of it. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _DAMAGED */
+  identity(): Promise<Identity | undefined> {
+    return readIdentity(this.path);
   }
 
   /**

@@ -83,6 +83,16 @@ async function withRecovery<T>(folder: string, use: (recovery: Recovery) => T): 
   }
 }
 
+/** What a session is about. */
+export async function readIdentity(folder: string): Promise<Identity | undefined> {
+  if (!isSession(folder)) throw notFound(folder);
+  try {
+    return await identityIn(folder);
+  } catch (error) {
+    throw sessionError(folder, error);
+  }
+}
+
 /** How the session stands now; also while a run works on it. */
 export function readStatus(folder: string): Promise<SessionStatus> {
   return withRecovery(folder, (recovery) => {

@@ -27,6 +27,8 @@ import { sessionError } from './session-error.js';
 /** How a session is opened for a run. */
 export interface SessionRequest extends Omit<OpenRequest, 'staleMs'> {
   readonly staleMs?: number | undefined;
+  /** Length of the batch, if known. */
+  readonly total?: number | undefined;
 }
 
 /** What is known of a task of the batch. */
@@ -89,7 +91,7 @@ export class SessionWriter implements Recorder {
         told.push(`damaged: ${damage}; it was made anew from the journal`);
       }
       const writer = new SessionWriter(folder, part, opened, [...opened.notes, ...told]);
-      await writer.#tellManifest({ status: 'running' }, true);
+      await writer.#tellManifest({ status: 'running', total: request.total }, true);
       writer.#compact(damages.length > 0);
       return writer;
     } catch (error) {

@@ -22,8 +22,8 @@ export function resumeCommand(text: string | undefined, flags: RunFlags): Promis
     if (text === undefined) throw await nothingNamed();
     const cwd = process.cwd();
     const place = placeOf(text, cwd);
-    const status = await openSession(place.path).status();
-    const command = readCommand(status.identity?.command, text);
+    const identity = await openSession(place.path).identity();
+    const command = readCommand(identity?.command, text);
     if (readsStdin(command)) await refuseNoStdin(text);
     goTo(command, place);
     return runCommand({
