@@ -22,6 +22,9 @@ type Waiter = {
   readonly reject: (error: unknown) => void;
 };
 
+/** Outcomes that are given out before the event loop turns. */
+const TURN_EVERY = 1024;
+
 /** How many outcomes must be taken before the scheduler is told; telling it for each would cost more than small tasks. */
 const TELL_EVERY = 32;
 
@@ -41,6 +44,13 @@ export class Output {
   #untold = 0;
   #sink: ((block: OutcomeBlock) => void) | undefined;
   #end: { readonly error: unknown } | undefined;
+  #isBroken = false;
+  #takenInARow = 0;
+  #onTaken: () => void = () => {};
+  /** Fulfils when the end has come and the consumer has taken, or dropped, all that was there. */
+  readonly taken: Promise<void> = new Promise((resolve) => {
+    this.#onTaken = resolve;
+  });
 
   /**
    * @param order - in which outcomes are given out
@@ -55,6 +65,7 @@ export class Output {
 
   /** Adds the outcomes of consecutive tasks. */
   push(block: OutcomeBlock): void {
+    if (this.#isBroken) return;
     if (!this.#isOrdered) {
       this.#ready.push(block);
     } else if (block.first === this.#next) {
@@ -77,16 +88,15 @@ export class Output {
 
   /** Nothing more will come. The consumer gets what is there, then the end, or the error. */
   end(error: unknown): void {
-    this.#end = { error };
+    this.#end ??= { error };
     this.#serve();
+    this.#tellTaken();
   }
 
   /** Takes the next outcome. */
   take(): Promise<IteratorResult<Outcome, undefined>> {
-    while (this.#ready.length > 0) {
-      const outcome = this.#shift();
-      if (outcome !== undefined) return Promise.resolve({ value: outcome, done: false });
-    }
+    const outcome = this.#shift();
+    if (outcome !== undefined) return this.#paced({ value: outcome, done: false });
     if (this.#end === undefined)
       return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
     const { error } = this.#end;
@@ -99,6 +109,7 @@ export class Output {
     this.#dropTaken();
     this.#sink = sink;
     this.#serve();
+    this.#tellTaken();
   }
 
   #releaseWaiting(): void {
@@ -117,10 +128,8 @@ export class Output {
   #serve(): void {
     if (this.#sink !== undefined) this.#drain(this.#sink);
     while (this.#ready.length > 0 && this.#waiters.length > 0) {
-      const waiter = this.#waiters.shift() as Waiter;
       const outcome = this.#shift();
-      if (outcome === undefined) this.#waiters.unshift(waiter);
-      else waiter.resolve({ value: outcome, done: false });
+      if (outcome !== undefined) this.#waiters.shift()?.resolve({ value: outcome, done: false });
     }
     if (this.#end === undefined || this.#ready.length > 0) return;
     for (const { resolve, reject } of this.#waiters.splice(0)) {
@@ -136,6 +145,7 @@ export class Output {
     this.#ready = [];
     for (const block of blocks) {
       this.#guard(() => sink(block));
+      if (this.#isBroken) return;
       if (!block.isResumed) this.delivered += block.length;
     }
     if (blocks.length > 0) this.#onSpace();
@@ -149,24 +159,44 @@ export class Output {
     this.#cursor = 0;
   }
 
-  /** Outcomes of earlier runs are read from the disk here; one that cannot be read ends the run. */
+  /**
+   * Outcomes of earlier runs are read from the disk here. When one cannot be read nothing more is given out, and the consumer gets the
+   * error in place of an end.
+   */
   #guard<T>(read: () => T): T | undefined {
     try {
       return read();
     } catch (error) {
+      this.#isBroken = true;
+      this.#ready = [];
+      this.#cursor = 0;
+      this.#waiting.clear();
+      this.#end = { error };
       this.#onBroken(error);
       return undefined;
     }
+  }
+
+  /** Outcomes that are there already come without waiting for anything, so now and then others must have their turn. */
+  #paced(result: IteratorResult<Outcome, undefined>): Promise<IteratorResult<Outcome, undefined>> {
+    if (++this.#takenInARow % TURN_EVERY !== 0) return Promise.resolve(result);
+    return new Promise((resolve) => setImmediate(resolve, result));
+  }
+
+  #tellTaken(): void {
+    if (this.#end !== undefined && this.#ready.length === 0) this.#onTaken();
   }
 
   #shift(): Outcome | undefined {
     const block = this.#ready[0];
     if (block === undefined) return undefined;
     const outcome = this.#guard(() => block.at(this.#cursor));
+    if (outcome === undefined) return undefined;
     this.#cursor++;
     if (this.#cursor === block.length) {
       this.#ready.shift();
       this.#cursor = 0;
+      this.#tellTaken();
     }
     if (!block.isResumed) this.delivered++;
     this.#untold++;

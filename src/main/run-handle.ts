@@ -71,8 +71,10 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
     const values: Value[] = [];
     const failures: Unsuccessful[] = [];
     this.#core.output.drainInto((block) => {
-      if (block.status !== 'succeeded') failures.push(block.at(0) as Unsuccessful);
-      else for (let i = 0; i < block.length; i++) values[block.first + i] = block.valueAt(i) as Value;
+      for (let i = 0; i < block.length; i++) {
+        if (block.status === 'succeeded') values[block.first + i] = block.valueAt(i) as Value;
+        else failures.push(block.at(i) as Unsuccessful);
+      }
     });
     await this.#rejection();
     failures.sort((a, b) => a.index - b.index);

@@ -96,6 +96,11 @@ export class RunSession implements Recorder, Known {
     return [...(this.writer?.notes ?? []), ...(removed === 0 ? [] : [told])];
   }
 
+  /** Lets go of what outcomes of earlier runs are read from. */
+  release(): void {
+    this.writer?.release();
+  }
+
   async close(state: ToldState, isAllRead: boolean): Promise<void> {
     await this.writer?.close(state, isAllRead);
   }

@@ -118,6 +118,7 @@ export class RunCore {
       output: this.output,
       settler: this.#settler,
       retryFailed: options.retryFailed,
+      window: options.window,
       hasKeys: options.key !== undefined,
       traits: () => this.#traits,
       recorded: () => this.#session?.writer?.recorded as Recorded,
@@ -196,6 +197,18 @@ export class RunCore {
     this.#schedule.markBegins();
   }
 
+  /** Fulfils when the run is over and what it gives out needs nothing of it any more. */
+  async released(): Promise<void> {
+    await this.ended;
+    if (this.#session !== undefined) await this.output.taken;
+    this.release();
+  }
+
+  /** Outcomes of earlier runs that were not taken yet can be taken no more. */
+  release(): void {
+    this.#session?.release();
+  }
+
   /** What made the run impossible, once it is over. */
   get fatal(): { readonly error: unknown } | undefined {
     return this.#fatal === undefined ? undefined : { error: this.#fatal };
@@ -230,6 +243,7 @@ export class RunCore {
   }
 
   #stop(force: 'drain' | 'abort', reason: unknown, graceMs: number | undefined): void {
+    if (this.#isEnded) return;
     const error =
       reason instanceof Error
         ? reason
@@ -305,6 +319,7 @@ export class RunCore {
 
   /** Nothing more can be read. What was read is finished, retries included; then the run rejects. */
   #onSourceError(error: unknown): void {
+    if (!this.#source.hasFailed) return this.#onFatal(error);
     this.#fatal ??= error;
     if (error instanceof Error) this.#stopReason ??= error;
   }
@@ -334,7 +349,7 @@ export class RunCore {
   async #end(): Promise<void> {
     this.#isEnded = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    const isAllRead = this.#selection.isDone;
+    const isAllRead = this.#selection.isDone && !this.#source.hasFailed;
     await this.#source.close();
     await this.#executor.close();
     await this.#closeSession(isAllRead);
@@ -359,6 +374,7 @@ export class RunCore {
     } catch (error) {
       this.#fatal ??= error;
     }
+    if (this.#session === undefined) session.release();
   }
 
   #status(isAllRead: boolean): RunStatus {

@@ -115,7 +115,7 @@ export class Runtime {
       loads: () => [callerLoad(), ...this.#threads.pool.loads()],
     });
     this.#runs.add(core);
-    void core.ended.then(() => this.#runs.delete(core));
+    void core.released().then(() => this.#runs.delete(core));
     return new Run<ValueOf<T>>(core);
   }
 
@@ -137,6 +137,7 @@ export class Runtime {
         return core.ended;
       }),
     );
+    for (const core of this.#runs) core.release();
     await Promise.all([this.#threads.pool, ...this.#threads.isolated].map((pool) => pool.close()));
   }
 }

@@ -10,6 +10,7 @@
 
 import type { EncodedValue } from '../protocol/encoded-value.js';
 import { HeddleError } from '../protocol/errors.js';
+import { describe } from '../protocol/serialized-error.js';
 import type { TaskTraits } from '../protocol/task.js';
 import { taskKey } from '../protocol/task-key.js';
 import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
@@ -38,6 +39,7 @@ export interface SelectionHost {
   readonly output: Output;
   readonly settler: Settler;
   readonly retryFailed: boolean;
+  readonly window: number | 'auto';
   readonly hasKeys: boolean;
   traits(): TaskTraits;
   /** The outcomes in the session. */
@@ -47,13 +49,19 @@ export interface SelectionHost {
   onReady(): void;
 }
 
+interface Chosen {
+  readonly indexes: number[];
+  readonly inputs: unknown[];
+  readonly keys: string[];
+}
+
 /** Tasks to execute. */
 export type Selected = Pick<Chunk, 'first' | 'indexes' | 'inputs' | 'keys' | 'interrupted'>;
 
 /** Inputs that are looked at ahead of what is asked for, when most of them may be done already. */
 const LOOK_AHEAD = 512;
 /** Inputs that are looked at before the event loop turns. */
-const LOOKS_PER_TURN = 16_384;
+const LOOKS_PER_TURN = 4096;
 
 /** Chooses the tasks of one run. */
 export class Selection {
@@ -66,6 +74,10 @@ export class Selection {
   #row: { first: number; status: 'succeeded' | 'failed'; slots: number[] } | undefined;
   /** A task that was cut off and travels alone, for the next `take`. */
   #alone: Selected | undefined;
+  /** What the source threw while tasks were chosen, for the next `take`. */
+  #error: { readonly error: unknown } | undefined;
+  #looks = 0;
+  #isResting = false;
   /** Index of the next input to be looked at. */
   #index = 0;
   /** Tasks of other shards. */
@@ -86,8 +98,8 @@ export class Selection {
   }
 
   get isDone(): boolean {
-    const isAllLookedAt = this.#alone === undefined && this.#next >= this.#taken.inputs.length;
-    return isAllLookedAt && this.#host.source.isDone;
+    const isWaiting = this.#alone !== undefined || this.#error !== undefined || this.#isResting;
+    return !isWaiting && this.#next >= this.#taken.inputs.length && this.#host.source.isDone;
   }
 
   /** Chooses up to `max` tasks; fewer, or none, when the source has no more for now or many had to be passed over. */
@@ -102,24 +114,17 @@ export class Selection {
   }
 
   #select(known: Known, max: number): Selected | undefined {
-    if (this.#alone !== undefined) {
-      const task = this.#alone;
-      this.#alone = undefined;
-      return task;
-    }
-    const chosen = { indexes: [] as number[], inputs: [] as unknown[], keys: [] as string[] };
+    const ahead = this.#alone;
+    this.#alone = undefined;
+    if (ahead !== undefined || this.#isResting) return ahead;
+    const chosen: Chosen = { indexes: [], inputs: [], keys: [] };
     let interrupted = false;
-    let looks = 0;
     while (chosen.inputs.length < max && !interrupted) {
-      if (++looks > LOOKS_PER_TURN) {
-        setImmediate(() => this.#host.onReady());
-        break;
-      }
-      if (this.#next >= this.#taken.inputs.length && !this.#read(known, max - chosen.inputs.length)) break;
+      if (!this.#hasNext(known, max - chosen.inputs.length, chosen)) break;
       const place = this.#next++;
       const index = this.#index++;
       const input = this.#taken.inputs[place];
-      const key = this.#taken.keys?.[place] ?? taskKey(isTransfer(input) ? unwrapTransfer(input, []) : input);
+      const key = this.#taken.keys?.[place] ?? hashOf(input, index);
       const task = this.#look(known, key, index, input);
       if (task === undefined) continue;
       if (task.interrupted && chosen.inputs.length > 0) {
@@ -145,8 +150,44 @@ export class Selection {
     return { first, indexes: isGapless ? undefined : indexes, inputs, keys, interrupted };
   }
 
+  /** Whether there is an input to be looked at, now. What was chosen before an error is handed out first. */
+  #hasNext(known: Known, max: number, chosen: Chosen): boolean {
+    if (this.#looks++ >= LOOKS_PER_TURN) {
+      this.#rest();
+      return false;
+    }
+    if (this.#next < this.#taken.inputs.length) return true;
+    try {
+      return this.#read(known, max);
+    } catch (error) {
+      if (chosen.inputs.length === 0) {
+        this.#endRow();
+        throw error;
+      }
+      this.#error = { error };
+      return false;
+    }
+  }
+
+  /** Looking tasks up must not keep the event loop from anything else, however many there are. */
+  #rest(): void {
+    this.#isResting = true;
+    setImmediate(() => {
+      this.#isResting = false;
+      this.#looks = 0;
+      this.#host.onReady();
+    });
+  }
+
   #read(known: Known, max: number): boolean {
-    const taken = this.#host.source.take(known.isResuming ? Math.max(max, LOOK_AHEAD) : max);
+    if (this.#error !== undefined) {
+      const { error } = this.#error;
+      this.#error = undefined;
+      throw error;
+    }
+    const { source, window } = this.#host;
+    const ahead = window === 'auto' ? LOOK_AHEAD : Math.min(window, LOOK_AHEAD);
+    const taken = source.take(known.isResuming ? Math.max(max, ahead) : max);
     if (taken === undefined) return false;
     this.#taken = taken;
     this.#next = 0;
@@ -215,6 +256,15 @@ export class Selection {
       }
     }
     this.#host.settler.show(block);
+  }
+}
+
+function hashOf(input: unknown, index: number): string {
+  try {
+    return taskKey(isTransfer(input) ? unwrapTransfer(input, []) : input);
+  } catch (cause) {
+    const message = `Input ${index} has no key: it cannot be hashed (${cause instanceof Error ? cause.message : describe(cause)}); give a key with the option \`key\``;
+    throw new HeddleError('HEDDLE_INVALID_KEY', message, { cause });
   }
 }
 

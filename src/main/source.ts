@@ -66,7 +66,12 @@ export class Source {
       options.total ?? (typeof length === 'number' ? length : typeof size === 'number' ? size : undefined);
   }
 
-  /** True when every input was given out. */
+  /** True once it was told that the inputs cannot be read to their end. */
+  get hasFailed(): boolean {
+    return this.#isErrorTold;
+  }
+
+  /** True when every input that can be had was given out. */
   get isDone(): boolean {
     return this.#isExhausted && this.#buffer.length === 0 && (this.#error === undefined || this.#isErrorTold);
   }

@@ -76,8 +76,8 @@ export function currentClaims(folder: string): NumberedClaim[] {
  */
 export async function tryClaim(folder: string, epoch: number, claim: Claim): Promise<boolean> {
   const temp = join(folder, tempName(claim.writer));
-  await createFile(temp, Buffer.from(`${JSON.stringify(claim)}\n`));
   try {
+    await createFile(temp, Buffer.from(`${JSON.stringify(claim)}\n`));
     disk.link(temp, join(folder, claimName(epoch)));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;

@@ -33,6 +33,8 @@ export async function writeBase(
 ): Promise<void> {
   const file = baseName(head.epoch);
   const temp = join(folder, tempName(writer));
+  // Now, before this run changes what is known: its own outcomes may never reach the disk.
+  const known = [...notes(recorded)];
   const fd = disk.create(temp);
   try {
     const base = new BaseFile(fd, file);
@@ -48,17 +50,17 @@ export async function writeBase(
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
-    for (const line of notes(recorded)) base.add(line, 0);
+    for (const line of known) base.add(line, 0);
     base.add(noteLine({ '@close': { records } }), 0);
     base.endFrame();
     await disk.sync(fd);
+    disk.rename(temp, join(folder, file));
   } catch (error) {
-    disk.close(fd);
     disk.unlink(temp);
     throw error;
+  } finally {
+    disk.close(fd);
   }
-  disk.close(fd);
-  disk.rename(temp, join(folder, file));
   await syncFolder(folder);
 }
 

@@ -7,10 +7,12 @@
  */
 
 import fs, { type Stats } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_RDONLY, O_WRONLY } = fs.constants;
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
+const CANNOT_SYNC: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EINVAL']);
 
 /** The operations. Errors are those of node:fs. */
 export const disk = {
@@ -72,13 +74,15 @@ export const disk = {
   rename(from: string, to: string): void {
     fs.renameSync(from, to);
   },
-  makeFolder(path: string): void {
+  /** Makes a folder and those above it. Answers the highest that is new; undefined when none is. */
+  makeFolder(path: string): string | undefined {
     try {
-      fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+      return fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
     } catch (error) {
       // What Node says of a read-only file system when it makes parents as well; without them it tells the truth.
       if (!isMissing(error)) throw error;
       fs.mkdirSync(path, { mode: FOLDER_MODE });
+      return path;
     }
   },
   /** Removes a folder that is empty. */
@@ -112,6 +116,24 @@ export async function syncFolder(path: string): Promise<void> {
     await disk.sync(fd);
   } finally {
     disk.close(fd);
+  }
+}
+
+/** Makes a folder and those above it; the names of those that are new are on the disk when this fulfils. */
+export async function makeFolderDurably(path: string): Promise<void> {
+  const made = disk.makeFolder(path);
+  if (made === undefined) return;
+  const { length } = resolve(made);
+  for (let each = resolve(path); each.length >= length; each = dirname(each)) await syncName(each);
+}
+
+/** The name of a folder is on the disk when this fulfils, as far as the folder above it lets itself be synced. */
+export async function syncName(path: string): Promise<void> {
+  try {
+    // The folder above is not ours: it may be a symbolic link, or closed to us.
+    await syncFolder(fs.realpathSync(dirname(resolve(path))));
+  } catch (error) {
+    if (!CANNOT_SYNC.has((error as NodeJS.ErrnoException).code)) throw error;
   }
 }
 

@@ -15,7 +15,15 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { HeddleError } from '../protocol/errors.js';
-import { createFile, disk, isMissing, readSmall, removeIfThere, syncFolder } from './disk.js';
+import {
+  createFile,
+  disk,
+  isMissing,
+  makeFolderDurably,
+  readSmall,
+  removeIfThere,
+  syncFolder,
+} from './disk.js';
 import { withLock } from './lock.js';
 import { newWriter, stateName, stateVersion, tempName } from './names.js';
 
@@ -51,8 +59,8 @@ export class DocumentStore {
    * @param change - gets a copy; may be called again when another process was faster
    */
   update(change: (data: unknown) => unknown): Promise<unknown> {
-    const done = this.#last.then(() => {
-      disk.makeFolder(this.#folder);
+    const done = this.#last.then(async () => {
+      await makeFolderDurably(this.#folder);
       return withLock(this.#folder, () => this.#update(change));
     });
     this.#last = done.catch(() => {});

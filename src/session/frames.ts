@@ -20,7 +20,6 @@ export const FRAME_BYTES = 1024 * 1024;
 
 const HEADER = /^#H1 ([0-9a-f]{8}) ((\d{1,10}) (\d{1,10}) (\d{1,10}))$/;
 const MARK = Buffer.from('#H1 ');
-const LINE_MARK = Buffer.from('\n#H1 ');
 const MAX_HEADER = 64;
 const NEWLINE = 10;
 const WINDOW_BYTES = 2 * 1024 * 1024;
@@ -155,15 +154,13 @@ async function readFrame(
   return { number: Number(number), records: Number(records), body, at: from };
 }
 
-/** Where the next line that looks like a header begins. */
+/** Where the next bytes that look like a header begin: in the middle of a line as well, for the newline in front may be what is damaged. */
 async function nextMark(window: Window, from: number, limit: number): Promise<number | undefined> {
-  // One byte back: a header that begins at `from` has its newline in front of it.
-  for (let at = Math.max(0, from - 1); at < limit; at += WINDOW_BYTES) {
-    const bytes = await window.bytes(at, Math.min(WINDOW_BYTES + LINE_MARK.length, limit - at));
-    if (at === 0 && from === 0 && bytes.subarray(0, MARK.length).equals(MARK)) return 0;
-    const found = bytes.indexOf(LINE_MARK);
-    if (found !== -1) return at + found + 1;
-    if (bytes.length < WINDOW_BYTES + LINE_MARK.length) return undefined;
+  for (let at = from; at < limit; at += WINDOW_BYTES) {
+    const bytes = await window.bytes(at, Math.min(WINDOW_BYTES + MARK.length, limit - at));
+    const found = bytes.indexOf(MARK);
+    if (found !== -1) return at + found;
+    if (bytes.length < WINDOW_BYTES + MARK.length) return undefined;
   }
   return undefined;
 }

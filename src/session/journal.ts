@@ -130,11 +130,13 @@ export class Journal {
   }
 
   async #flush(group: Group): Promise<void> {
-    const frames = group.frames.map(({ lines, records }, i) =>
-      encodeFrame(this.file, Buffer.from(lines.join('')), records, this.#frames + i),
-    );
-    const bytes = frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames);
-    writeAll(this.#fd, bytes, this.#end);
+    // Only a large group has several. Each is synced before the next is written: what stands in front of a good frame is good, or damaged.
+    for (const { lines, records } of group.frames)
+      await this.#write(encodeFrame(this.file, Buffer.from(lines.join('')), records, this.#frames));
+  }
+
+  async #write(frame: Uint8Array): Promise<void> {
+    writeAll(this.#fd, frame, this.#end);
     // Behind the write, beside the sync: who claims from now on reads these bytes, whether they are synced yet or not.
     const synced = disk.syncData(this.#fd);
     try {
@@ -145,8 +147,8 @@ export class Journal {
       throw error;
     }
     await synced;
-    this.#end += bytes.length;
-    this.#frames += frames.length;
+    this.#end += frame.length;
+    this.#frames++;
   }
 
   #checkPlace(): void {

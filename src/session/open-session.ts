@@ -12,7 +12,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
 import { type Claim, currentClaims, Fence, newestEpoch, tryClaim } from './claims.js';
-import { disk } from './disk.js';
+import { disk, makeFolderDurably, syncName } from './disk.js';
 import { type Damage, firstFrame } from './frames.js';
 import { Journal } from './journal.js';
 import { holdLive, liveState, type Release } from './lock.js';
@@ -30,6 +30,7 @@ import {
   QUARANTINE,
 } from './names.js';
 import { livenessOf, thisProcess } from './owner.js';
+import { setAside } from './quarantine.js';
 import { idOf, noteLine } from './record.js';
 import { FORMAT, type Head, headOf, type Recovery, recover } from './recovery.js';
 
@@ -65,7 +66,7 @@ export interface OpenedSession {
 /** @throws {@link HeddleError} HEDDLE_SESSION_*, and errors of the file system */
 export async function openSession(request: OpenRequest): Promise<OpenedSession> {
   const { folder, part } = request;
-  makeFolder(folder);
+  await makeFolder(folder);
   const known = await identityIn(folder);
   const notes = known === undefined ? [] : checkIdentity(folder, known, request);
   const writer = newWriter();
@@ -87,6 +88,10 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
     const recovery = await recover(folder, { marks, sync: true });
     try {
       await checkBatch(request, recovery);
+      // Before the new head says how many bytes of each lane count: what is cut off by that is damage to nobody who comes later.
+      const told = (await setAside(folder, recovery.damages)).map(
+        (damage) => `damaged: ${damage}; the tasks it held run again`,
+      );
       const identity = identityOf(request, known ?? recovery.identity);
       const seals = Object.fromEntries(
         Object.entries(recovery.lanes).filter(([file]) => conflicts(parseLane(file)?.part as Part, part)),
@@ -114,7 +119,7 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
         releaseLive,
         claimedAt: since,
         manifestDamage,
-        notes,
+        notes: [...notes, ...told],
       };
     } catch (error) {
       recovery.recorded.close();
@@ -140,8 +145,8 @@ const NETWORK_FILE_SYSTEMS: Readonly<Record<number, string>> = {
   [0x5346414f]: 'AFS',
 };
 
-function makeFolder(folder: string): void {
-  disk.makeFolder(folder);
+async function makeFolder(folder: string): Promise<void> {
+  await makeFolderDurably(folder);
   const stats = fs.statSync(folder);
   const invalid = (message: string) => new HeddleError('HEDDLE_SESSION_INVALID', message);
   if (!stats.isDirectory()) throw invalid(`The session ${folder} is a file; name a folder`);
@@ -162,6 +167,8 @@ function makeFolder(folder: string): void {
         'use a local folder, or set HEDDLE_NETWORK_FILE_SYSTEM=allow if only one machine uses it',
     );
   }
+  // Whoever made the folder may have been killed before its name was synced.
+  if (newestEpoch(files) === 0) await syncName(folder);
 }
 
 function isOurs(file: string): boolean {

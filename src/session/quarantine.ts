@@ -13,10 +13,7 @@ const PIECE_BYTES = 1024 * 1024;
 /** Copies what is damaged. @returns for each damage what to tell */
 export async function setAside(folder: string, damages: readonly Damage[]): Promise<string[]> {
   if (damages.length === 0) return [];
-  const place = join(folder, QUARANTINE);
-  disk.makeFolder(place);
-  if (disk.stat(place)?.isDirectory() !== true)
-    throw new HeddleError('HEDDLE_SESSION_INVALID', `${place} is no folder; remove it`);
+  const place = makeQuarantine(folder);
   const told: string[] = [];
   for (const damage of damages) {
     const copy = await copyRange(
@@ -27,6 +24,15 @@ export async function setAside(folder: string, damages: readonly Damage[]): Prom
     told.push(describeDamage(damage) + (copy ? `, set aside in ${QUARANTINE}/` : ''));
   }
   return told;
+}
+
+/** The folder for what is damaged. @throws {@link HeddleError} HEDDLE_SESSION_INVALID when something else stands there */
+export function makeQuarantine(folder: string): string {
+  const place = join(folder, QUARANTINE);
+  disk.makeFolder(place);
+  if (disk.stat(place)?.isDirectory() !== true)
+    throw new HeddleError('HEDDLE_SESSION_INVALID', `${place} is no folder; remove it`);
+  return place;
 }
 
 /** A damage in words. */

@@ -51,7 +51,8 @@ export interface OutcomeOnDisk {
 }
 
 const HASH = /^[0-9a-f]{32}$/;
-const HASH_KEY = /^([0-9a-f]{24})([0-9a-f]{8})-([1-9]\d{0,8})$/;
+/** An occurrence, from the second on: of the first the key is the hash itself, so `<hash>-1` is the key of somebody else. */
+const HASH_KEY = /^([0-9a-f]{24})([0-9a-f]{8})-([2-9]|[1-9]\d{1,8})$/;
 
 /** The id of a task. Equal inputs, whose keys are `<hash>`, `<hash>-2`, `<hash>-3`, have ids that follow each other. */
 export function idOf(key: string): string {

@@ -8,6 +8,7 @@
 import { HeddleError } from '../protocol/errors.js';
 import { disk } from './disk.js';
 import { IdTable, larger } from './id-table.js';
+import { PageCache } from './page-cache.js';
 import { type OutcomeOnDisk, parseRecord } from './record.js';
 
 const NONE = 0;
@@ -19,7 +20,6 @@ const GONE = 4;
 const MOVED = 8;
 const STATUS = 3;
 const FILE_UNIT = 2 ** 40;
-const WINDOW_BYTES = 256 * 1024;
 
 /** An attempt that began and of which nothing more was recorded. */
 export interface StartedAttempt {
@@ -27,12 +27,10 @@ export interface StartedAttempt {
   readonly at: number;
 }
 
-/** A file whose lines are read again, by windows: neighbours are mostly read one after the other. */
+/** A file whose lines are read again. */
 interface ReadFile {
   readonly name: string;
   readonly fd: number;
-  window: Buffer;
-  from: number;
 }
 
 /** The tasks of a session that have an outcome. */
@@ -45,6 +43,7 @@ export class Recorded {
   /** Lines that a later one of the same task replaced. */
   superseded = 0;
   readonly #files: ReadFile[] = [];
+  readonly #pages = new PageCache();
   #status = new Uint8Array(1024);
   #where = new Float64Array(1024);
   #length = new Uint32Array(1024);
@@ -52,7 +51,7 @@ export class Recorded {
 
   /** Adds a file whose lines will be told; its descriptor is closed by `close`. */
   addFile(name: string, fd: number): number {
-    return this.#files.push({ name, fd, window: Buffer.alloc(0), from: 0 }) - 1;
+    return this.#files.push({ name, fd }) - 1;
   }
 
   /** Takes an outcome whose id stands in bytes. */
@@ -132,16 +131,14 @@ export class Recorded {
   /** Reads the line of an outcome, without its newline. */
   lineAt(slot: number): string {
     const where = this.#where[slot] as number;
-    const file = this.#files[Math.floor(where / FILE_UNIT)] as ReadFile;
-    const offset = where % FILE_UNIT;
-    const length = this.#length[slot] as number;
-    if (offset < file.from || offset + length > file.from + file.window.length) {
-      const window = Buffer.allocUnsafe(Math.max(length, WINDOW_BYTES));
-      file.window = window.subarray(0, disk.readNow(file.fd, window, offset));
-      file.from = offset;
+    const file = this.#files[Math.floor(where / FILE_UNIT)];
+    if (file === undefined) {
+      throw new HeddleError(
+        'HEDDLE_CLOSED',
+        'Outcomes of an earlier run can be read no more: the runtime, or the run, was closed before they were taken',
+      );
     }
-    const at = offset - file.from;
-    return file.window.toString('utf8', at, at + length);
+    return this.#pages.text(file.fd, where % FILE_UNIT, this.#length[slot] as number);
   }
 
   /** @throws {@link HeddleError} HEDDLE_SESSION_DAMAGED when it is not what was there when the session was opened */
@@ -161,8 +158,7 @@ export class Recorded {
   }
 
   close(): void {
-    for (const { fd } of this.#files) disk.close(fd);
-    this.#files.length = 0;
+    for (const { fd } of this.#files.splice(0)) disk.close(fd);
   }
 
   #setStatus(slot: number, status: 'succeeded' | 'failed'): void {

@@ -3,7 +3,7 @@
  *
  * Which bytes count:
  *   1. The base of the highest epoch holds all that was recorded before its epoch; older lanes and bases are left-overs. Should that
- *      base be damaged, left-overs help out.
+ *      base be damaged, left-over lanes help out: they count as if they stood in front of it.
  *   2. A lane is sealed when the head of a lane with a higher epoch and an overlapping part exists: the highest such head says how
  *      many of its bytes count (none, if it does not name the lane). Its writer was fenced before that length was read.
  *   3. A lane that nobody sealed counts up to its last good frame.
@@ -100,7 +100,12 @@ class RecoveryAttempt implements BodyReader {
       files.flatMap((file) => parseLane(file) ?? []).filter(({ epoch }) => epoch >= base || !isBaseSound),
     );
     const ends: Record<string, number> = {};
+    let isBaseDue = !isBaseSound;
     for (const lane of lanes) {
+      if (isBaseDue && lane.epoch >= base) {
+        await this.#readBaseAgain(base);
+        isBaseDue = false;
+      }
       const sealedAt = sealOf(lane, lanes);
       const atLeast = sealedAt === undefined ? (this.#options.marks[lane.file] ?? 0) : 0;
       if (this.#options.sync && sealedAt === undefined) await disk.sync(lane.fd);
@@ -133,6 +138,15 @@ class RecoveryAttempt implements BodyReader {
     if (!this.#isClosed && this.#damages.length === before)
       this.#damages.push({ file: name, offset: scan.end, bytes: 0, reason: 'cut off' });
     return this.#damages.length === before;
+  }
+
+  /** Behind older lanes, for what it says of a task is newer. Its damages are known by now. */
+  async #readBaseAgain(epoch: number): Promise<void> {
+    const name = baseName(epoch);
+    const fd = disk.openToRead(join(this.#folder, name));
+    const known = this.#damages.length;
+    await this.#scan(name, fd, this.recorded.addFile(name, fd), disk.sizeOf(fd), 0);
+    this.#damages.length = known;
   }
 
   async #openLanes(names: LaneName[]): Promise<OpenLane[]> {

@@ -10,9 +10,9 @@ import { isSoundState } from './document.js';
 import type { Damage } from './frames.js';
 import { STALE_MS } from './limits.js';
 import { type Identity, type RunState, readManifest } from './manifest.js';
-import { claimEpoch, MANIFEST, parseLane, QUARANTINE, stateVersion } from './names.js';
+import { claimEpoch, MANIFEST, parseLane, stateVersion } from './names.js';
 import { identityIn, isOwned } from './open-session.js';
-import { describeDamage } from './quarantine.js';
+import { describeDamage, makeQuarantine } from './quarantine.js';
 import type { OutcomeOnDisk } from './record.js';
 import { type Recovery, recover } from './recovery.js';
 import { sessionError } from './session-error.js';
@@ -187,13 +187,13 @@ export async function repair(folder: string): Promise<readonly string[]> {
     for (const { file } of damages) if (stateVersion(file) !== undefined) moveAside(folder, file);
   } finally {
     await writer.close({ status: 'aborted', reason: 'repaired' }, false);
+    writer.release();
   }
   return damages.map(describeDamage);
 }
 
 function moveAside(folder: string, file: string): void {
-  disk.makeFolder(join(folder, QUARANTINE));
-  disk.rename(join(folder, file), join(folder, QUARANTINE, file));
+  disk.rename(join(folder, file), join(makeQuarantine(folder), file));
 }
 
 /** When something was last written to a session, in ms since the epoch, and how large it is. */

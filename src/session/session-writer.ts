@@ -80,12 +80,11 @@ export class SessionWriter implements Recorder {
   /** @throws {@link HeddleError} HEDDLE_SESSION_* */
   static async open(request: SessionRequest): Promise<SessionWriter> {
     const { folder, part } = request;
+    let opened: OpenedSession | undefined;
     try {
-      const opened = await openSession({ ...request, staleMs: request.staleMs ?? STALE_MS });
+      opened = await openSession({ ...request, staleMs: request.staleMs ?? STALE_MS });
       const { damages } = opened.recovery;
-      const told = (await setAside(folder, damages)).map(
-        (damage) => `damaged: ${damage}; the tasks it held run again`,
-      );
+      const told: string[] = [];
       if (opened.manifestDamage !== undefined) {
         const [damage] = await setAside(folder, [opened.manifestDamage]);
         told.push(`damaged: ${damage}; it was made anew from the journal`);
@@ -95,6 +94,8 @@ export class SessionWriter implements Recorder {
       writer.#compact(damages.length > 0);
       return writer;
     } catch (error) {
+      // Else this process would keep everybody, itself as well, from opening the session.
+      if (opened !== undefined) await letGo(opened).catch(() => {});
       throw sessionError(folder, error);
     }
   }
@@ -164,13 +165,18 @@ export class SessionWriter implements Recorder {
       });
   }
 
+  /** Lets go of the files whose outcomes were read; behind `close`. */
+  release(): void {
+    this.recorded.close();
+  }
+
   /**
-   * Ends the work with the session. What was recorded is durable whatever happens here.
+   * Ends the work with the session; outcomes that were there before can be read until `release`. What was recorded is durable whatever happens here.
    *
    * @param isAllRead - the whole batch was seen, so what was not seen is gone
    */
   async close(state: ToldState, isAllRead: boolean): Promise<void> {
-    const { journal, releaseLive } = this.#opened;
+    const { journal } = this.#opened;
     try {
       await this.#compacting;
       if (isAllRead) this.#findGone();
@@ -184,10 +190,8 @@ export class SessionWriter implements Recorder {
       if (!isHeddleError(this.#failure, 'HEDDLE_SESSION_FENCED')) await this.#tellManifest(state);
     } catch (error) {
       this.#failure ??= sessionError(this.#folder, error);
-    } finally {
-      this.recorded.close();
-      await releaseLive();
     }
+    await this.#opened.releaseLive();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -274,7 +278,8 @@ export class SessionWriter implements Recorder {
     const work = async () => {
       if (isDue) await writeBase(this.#folder, writer, head, this.recorded);
       fence.check();
-      this.#sweep(isDue ? head.epoch : (recovery.base ?? 0));
+      // What is older than a damaged base stands in for it until it is made anew.
+      this.#sweep(isDue ? head.epoch : isDamaged ? 0 : (recovery.base ?? 0));
     };
     // What is left over harms nobody, and the next run tries again.
     this.#compacting = work().catch(() => {});
@@ -289,6 +294,18 @@ export class SessionWriter implements Recorder {
       const writer = liveWriter(file);
       if (writer !== undefined && liveState(this.#folder, writer, STALE_MS) === 'silent')
         disk.removeFolder(path);
+    }
+  }
+}
+
+async function letGo({ journal, recovery, releaseLive }: OpenedSession): Promise<void> {
+  try {
+    await journal.close();
+  } finally {
+    try {
+      recovery.recorded.close();
+    } finally {
+      await releaseLive();
     }
   }
 }

@@ -228,6 +228,101 @@ describe('resume by identity', () => {
   });
 });
 
+describe('outcomes of an earlier run', () => {
+  it('are all there for a consumer that is slower than the run, also after the run has ended', async () => {
+    const inputs = Array.from({ length: 6000 }, (_, i) => i);
+    await run(inputs);
+
+    const running = runtime.run(async function work() {}, inputs, { session: folder });
+    const ended = new Promise<void>((resolve) => {
+      void (async () => {
+        for await (const event of running.events()) if (event.type === 'run-ended') resolve();
+      })();
+    });
+    const seen: unknown[] = [];
+    for await (const outcome of running) {
+      if (seen.length === 10) await ended;
+      seen.push(outcome.status === 'succeeded' ? outcome.value : outcome.status);
+    }
+
+    expect(seen).toEqual(inputs);
+  });
+
+  it('that cannot be read any more are an error, never left out', async () => {
+    await run(Array.from({ length: 3000 }, (_, i) => i));
+    const own = createRuntime({ threads: 1 });
+    const running = own.run(
+      async function work() {},
+      Array.from({ length: 3000 }, (_, i) => i),
+      { session: folder },
+    );
+    const iterator = running[Symbol.asyncIterator]();
+    await iterator.next();
+    await own.close();
+
+    const drain = async () => {
+      while ((await iterator.next()).done !== true);
+    };
+    await expect(drain()).rejects.toMatchObject({ code: 'HEDDLE_CLOSED' });
+  });
+
+  it('that failed are all listed by values()', async () => {
+    await run([-1, -2, -3, 4]);
+
+    const again = runtime.run(async function work() {}, [-1, -2, -3, 4], { session: folder });
+
+    await expect(again.values()).rejects.toMatchObject({ indexes: [0, 1, 2] });
+  });
+
+  it('stay when the source fails, and what was read is finished', async () => {
+    await run([1, 2, 3, 4, 5, 6]);
+    const shown: unknown[] = [];
+    function* broken() {
+      yield* [1, 2, 'new'];
+      throw new Error('broken pipe');
+    }
+    const running = runtime.run(
+      async function work(input: unknown) {
+        return input;
+      },
+      broken(),
+      { session: folder, onOutcome: ({ index, status }) => shown.push([index, status]) },
+    );
+
+    await expect(running.outcomes()).rejects.toMatchObject({ code: 'HEDDLE_INPUT_SOURCE' });
+
+    expect(shown.sort()).toEqual([0, 1, 2].map((index) => [index, 'succeeded']));
+    expect(await openSession(folder).status()).toMatchObject({ succeeded: 7, removed: 0 });
+  });
+
+  it('an input that cannot be hashed is told, and the run does not hang', async () => {
+    let deep: unknown = 1;
+    for (let i = 0; i < 20_000; i++) deep = [deep];
+
+    await expect(run([1, deep])).rejects.toMatchObject({ code: 'HEDDLE_INVALID_KEY' });
+  });
+
+  it('do not make a window of the caller larger', async () => {
+    await run([1, 2, 3]);
+    let read = 0;
+    function* counted() {
+      for (let i = 0; i < 100; i++) {
+        read++;
+        yield `new ${i}`;
+      }
+    }
+    const running = runtime.run(async function work() {}, counted(), {
+      session: folder,
+      window: 4,
+    });
+    const iterator = running[Symbol.asyncIterator]();
+    await iterator.next();
+
+    expect(read).toBeLessThan(12);
+    await running.close();
+  });
+});
+
 describe('values and errors', () => {
   const names = ['date', 'map', 'big', 'nan', 'hole', 'nothing', 'bytes', 'text', 'plain'];
 
