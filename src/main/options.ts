@@ -109,7 +109,7 @@ export interface RunOptions<Input = unknown, Value = unknown, S extends Services
   readonly shard?: { readonly index: number; readonly count: number } | undefined;
   /**
    * Folder with values of earlier runs, of any session: an input that this very task module was given before gets the value that it had
-   * then. What the module imports is not looked at. @defaultValue none
+   * then. What the module imports is not looked at. Not for functions. @defaultValue none
    */
   readonly cache?: string | undefined;
   /** Called with each outcome before it is given out, in the order in which tasks end. */

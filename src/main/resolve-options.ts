@@ -182,7 +182,7 @@ function session(value: string | SessionOptions): ResolvedSession {
       if (typeof text !== 'string') throw expected('session.keys', 'a string', text);
       return text;
     }),
-    command: value.command,
+    command: plain('session.command', value.command),
     isBatch: optional(value.isBatch, (ask) => callback('session.isBatch', ask)),
   };
 }
@@ -199,6 +199,15 @@ function shard(value: { readonly index: number; readonly count: number }): Resol
 function folder(option: string, value: unknown): string {
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return resolve(value);
   throw expected(option, 'the path of a folder', value);
+}
+
+function plain(option: string, value: unknown): unknown {
+  try {
+    JSON.stringify(value);
+    return value;
+  } catch {
+    throw expected(option, 'plain JSON', value);
+  }
 }
 
 function boolean(option: string, value: unknown): boolean {

@@ -8,9 +8,10 @@ import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
 import { ValueCache } from '../session/cache.js';
 import type { TaskIdentity } from '../session/manifest.js';
 import { WHOLE } from '../session/names.js';
-import { idOf, shardOf } from '../session/record.js';
+import { hashIdOf, idOf, shardOf } from '../session/record.js';
 import type { RecordableBlock, Recorder } from '../session/recorder.js';
 import { SessionWriter, type ToldState } from '../session/session-writer.js';
+import type { Chunk } from './executor/executor.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
 import type { Known } from './selection.js';
 
@@ -20,6 +21,7 @@ export class RunSession implements Recorder, Known {
   readonly isResuming: boolean;
   readonly #shard: { readonly index: number; readonly count: number } | undefined;
   readonly #cache: ValueCache | undefined;
+  readonly #hasKeys: boolean;
 
   private constructor(
     writer: SessionWriter | undefined,
@@ -30,6 +32,7 @@ export class RunSession implements Recorder, Known {
     this.isResuming = (writer?.recorded.ids.size ?? 0) > 0;
     this.#cache = cache;
     this.#shard = options.shard;
+    this.#hasKeys = options.key !== undefined;
   }
 
   /** Undefined when the options ask for nothing of the kind. @throws {@link HeddleError} HEDDLE_SESSION_* */
@@ -62,15 +65,21 @@ export class RunSession implements Recorder, Known {
   }
 
   isElsewhere(key: string): boolean {
-    return this.#shard !== undefined && shardOf(idOf(key), this.#shard.count) !== this.#shard.index;
+    if (this.#shard === undefined) return false;
+    const id = this.#hasKeys ? idOf(key) : hashIdOf(key);
+    return shardOf(id, this.#shard.count) !== this.#shard.index;
   }
 
   see(...task: Parameters<SessionWriter['see']>): ReturnType<SessionWriter['see']> | undefined {
     return this.writer?.see(...task);
   }
 
-  cached(input: unknown): { readonly content: EncodedValue } | undefined {
-    return this.#cache?.get(taskKey(input));
+  get caches(): boolean {
+    return this.#cache !== undefined;
+  }
+
+  cached(hash: string): { readonly content: EncodedValue } | undefined {
+    return this.#cache?.get(hash);
   }
 
   record(block: RecordableBlock): Promise<void> | undefined {
@@ -78,9 +87,9 @@ export class RunSession implements Recorder, Known {
   }
 
   /** Keeps the values of tasks that succeeded for other sessions. */
-  keep(chunk: { readonly inputs: readonly unknown[] }, from: number, values: readonly EncodedValue[]): void {
-    if (this.#cache === undefined) return;
-    for (const [i, value] of values.entries()) this.#cache.put(taskKey(chunk.inputs[from + i]), value);
+  keep({ hashes }: Pick<Chunk, 'hashes'>, from: number, values: readonly EncodedValue[]): void {
+    if (this.#cache === undefined || hashes === undefined) return;
+    for (const [i, value] of values.entries()) this.#cache.put(hashes[from + i] as string, value);
   }
 
   /** Tasks of the session that the batch has no longer; known behind `close`. */

@@ -15,8 +15,9 @@ import type { Recorded } from '../session/recorded.js';
 import { noSession } from '../session/recorder.js';
 import type { Clamp } from './advice.js';
 import { ChunkSize, roughBytes } from './chunk-size.js';
+import { concurrencyOf } from './concurrency.js';
 import { EventHub } from './events.js';
-import type { ChunkListener, Executor } from './executor/executor.js';
+import type { Chunk, ChunkListener, Executor } from './executor/executor.js';
 import { MarkedExecutor } from './executor/marked.js';
 import type { ThreadLoad } from './executor/thread-pool.js';
 import { FailureGroups } from './failure-groups.js';
@@ -65,7 +66,7 @@ export class RunCore {
   #sessionOpening: Promise<RunSession | undefined> | undefined;
   readonly #failures = new FailureGroups();
   readonly #concurrency: number;
-  readonly #clamps: Clamp[] = [];
+  readonly #clamps: readonly Clamp[];
   readonly #timers: NodeJS.Timeout[] = [];
   #loadsBefore: readonly ThreadLoad[] = [];
   #startMs = 0;
@@ -108,7 +109,7 @@ export class RunCore {
       events: this.events,
       random: Math.random,
       isStopping: () => this.#schedule.isStopping,
-      retry: (chunk, delayMs) => this.#schedule.retry(chunk, delayMs),
+      retry: (chunk, delayMs) => this.#retry(chunk, delayMs),
       onFailure: (index, error) => this.#onFailure(index, error),
       onFatal: (error) => this.#onFatal(error),
       onRecorded: () => this.#schedule.checkIdle(),
@@ -128,7 +129,9 @@ export class RunCore {
       },
       onReady: () => this.#schedule.pump(),
     });
-    this.#concurrency = this.#clampConcurrency();
+    const { requested, clamps } = concurrencyOf(options, this.#executor.threads, this.#total);
+    this.#concurrency = requested;
+    this.#clamps = clamps;
     this.#schedule = new Schedule({
       executor: () => this.#marked ?? this.#executor,
       selection: this.#selection,
@@ -209,6 +212,13 @@ export class RunCore {
     this.#session?.release();
   }
 
+  #retry(chunk: Chunk, delayMs: number): void {
+    // An attempt that ended by itself was not cut off; should this one not come about, nobody must think so.
+    const isMarked = this.#marked !== undefined && !chunk.interrupted;
+    if (isMarked) this.#session?.writer?.takeBack(chunk.keys?.[0] as string).catch(() => {});
+    this.#schedule.retry(chunk, delayMs);
+  }
+
   /** What made the run impossible, once it is over. */
   get fatal(): { readonly error: unknown } | undefined {
     return this.#fatal === undefined ? undefined : { error: this.#fatal };
@@ -254,24 +264,6 @@ export class RunCore {
       this.events.emit({ type: 'run-stopping', reason: error });
     }
     this.#schedule.stop(force, error, graceMs);
-  }
-
-  /** The concurrency to run with. What keeps it from being reached is told. */
-  #clampConcurrency(): number {
-    const { concurrency, window } = this.#parts.options;
-    const total = this.#total;
-    const requested = concurrency ?? this.#executor.threads;
-    if (concurrency !== undefined && total !== undefined && total > 0 && total < requested) {
-      this.#clamps.push({
-        requested,
-        ran: total,
-        reason: `the batch has ${total} ${total === 1 ? 'task' : 'tasks'}`,
-      });
-    }
-    if (window !== 'auto' && window < requested) {
-      this.#clamps.push({ requested, ran: window, reason: `the window is ${window}` });
-    }
-    return requested;
   }
 
   #listener(): ChunkListener {

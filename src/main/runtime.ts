@@ -5,7 +5,7 @@
  * do not keep the process alive.
  */
 
-import { HeddleError } from '../protocol/errors.js';
+import { HeddleError, OptionError } from '../protocol/errors.js';
 import type { Services, TaskContext, TaskFunction } from '../protocol/task.js';
 import { functionIdentity, moduleIdentity } from '../session/task-identity.js';
 import { InlineExecutor } from './executor/inline.js';
@@ -85,6 +85,12 @@ export class Runtime {
       );
     }
     const resolved = resolveRunOptions(options);
+    if (isInline && resolved.cache !== undefined) {
+      throw new OptionError(
+        'cache',
+        'The option `cache` needs a task module: what a function gives depends on what it closes over, which nobody can see',
+      );
+    }
     const { timeoutMs, graceMs } = resolved;
     const isEncoded = isKept(resolved);
     const runId = ++runCount;

@@ -295,7 +295,7 @@ export class Schedule {
   #fresh(): Chunk | undefined {
     const { selection, output, chunkSize, counters } = this.#host;
     const total = this.#host.total();
-    const space = this.#window() - (this.#chosen - output.delivered);
+    const space = this.#window() - (this.#chosen + selection.settled - output.delivered);
     if (space <= 0) return undefined;
     const remaining = total === undefined ? Number.POSITIVE_INFINITY : Math.max(1, total - selection.read);
     const most = this.#isMarked ? 1 : Math.min(space, chunkSize.next(remaining, this.#slots));
@@ -357,5 +357,6 @@ function joined(tasks: readonly Chunk[]): Chunk {
     ...first,
     inputs: tasks.map(({ inputs }) => inputs[0]),
     keys: first.keys === undefined ? undefined : tasks.flatMap(({ keys }) => keys ?? []),
+    hashes: first.hashes === undefined ? undefined : tasks.flatMap(({ hashes }) => hashes ?? []),
   };
 }

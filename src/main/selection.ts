@@ -27,8 +27,10 @@ export interface Known {
   isElsewhere(key: string): boolean;
   /** Undefined without a session. */
   see(key: string, index: number, isHash: boolean): SeenTask | undefined;
+  /** Values are kept for other sessions. */
+  readonly caches: boolean;
   /** The value of an identical task. */
-  cached(input: unknown): { readonly content: EncodedValue } | undefined;
+  cached(hash: string): { readonly content: EncodedValue } | undefined;
   /** True when earlier runs recorded outcomes: many tasks may have to be passed over. */
   readonly isResuming: boolean;
 }
@@ -49,14 +51,23 @@ export interface SelectionHost {
   onReady(): void;
 }
 
+/** A task that is to be executed. */
+interface Look {
+  readonly key: string;
+  /** Of its input, when its value is to be cached: a task may change its input. */
+  readonly hash: string | undefined;
+  readonly interrupted: boolean;
+}
+
 interface Chosen {
   readonly indexes: number[];
   readonly inputs: unknown[];
   readonly keys: string[];
+  readonly hashes: string[];
 }
 
 /** Tasks to execute. */
-export type Selected = Pick<Chunk, 'first' | 'indexes' | 'inputs' | 'keys' | 'interrupted'>;
+export type Selected = Pick<Chunk, 'first' | 'indexes' | 'inputs' | 'keys' | 'hashes' | 'interrupted'>;
 
 /** Inputs that are looked at ahead of what is asked for, when most of them may be done already. */
 const LOOK_AHEAD = 512;
@@ -76,6 +87,7 @@ export class Selection {
   #alone: Selected | undefined;
   /** What the source threw while tasks were chosen, for the next `take`. */
   #error: { readonly error: unknown } | undefined;
+  #settled = 0;
   #looks = 0;
   #isResting = false;
   /** Index of the next input to be looked at. */
@@ -97,6 +109,11 @@ export class Selection {
     return this.#index - this.#passed;
   }
 
+  /** Tasks that got their outcome here, of this run: they take part in the window like others. */
+  get settled(): number {
+    return this.#settled;
+  }
+
   get isDone(): boolean {
     const isWaiting = this.#alone !== undefined || this.#error !== undefined || this.#isResting;
     return !isWaiting && this.#next >= this.#taken.inputs.length && this.#host.source.isDone;
@@ -110,17 +127,25 @@ export class Selection {
     const taken = source.take(max);
     this.#index = source.read;
     if (taken === undefined) return undefined;
-    return { first, indexes: undefined, inputs: taken.inputs, keys: taken.keys, interrupted: false };
+    return {
+      first,
+      indexes: undefined,
+      inputs: taken.inputs,
+      keys: taken.keys,
+      hashes: undefined,
+      interrupted: false,
+    };
   }
 
   #select(known: Known, max: number): Selected | undefined {
     const ahead = this.#alone;
     this.#alone = undefined;
     if (ahead !== undefined || this.#isResting) return ahead;
-    const chosen: Chosen = { indexes: [], inputs: [], keys: [] };
+    const chosen: Chosen = { indexes: [], inputs: [], keys: [], hashes: [] };
     let interrupted = false;
-    while (chosen.inputs.length < max && !interrupted) {
-      if (!this.#hasNext(known, max - chosen.inputs.length, chosen)) break;
+    const most = max + this.#settled;
+    while (chosen.inputs.length + this.#settled < most && !interrupted) {
+      if (!this.#hasNext(known, most - chosen.inputs.length - this.#settled, chosen)) break;
       const place = this.#next++;
       const index = this.#index++;
       const input = this.#taken.inputs[place];
@@ -128,11 +153,13 @@ export class Selection {
       const task = this.#look(known, key, index, input);
       if (task === undefined) continue;
       if (task.interrupted && chosen.inputs.length > 0) {
+        const hashes = task.hash === undefined ? undefined : [task.hash];
         this.#alone = {
           first: index,
           indexes: undefined,
           inputs: [input],
           keys: [task.key],
+          hashes,
           interrupted: true,
         };
         break;
@@ -141,13 +168,15 @@ export class Selection {
       chosen.indexes.push(index);
       chosen.inputs.push(input);
       chosen.keys.push(task.key);
+      if (task.hash !== undefined) chosen.hashes.push(task.hash);
     }
     this.#endRow();
     const { indexes, inputs, keys } = chosen;
+    const hashes = known.caches ? chosen.hashes : undefined;
     const [first] = indexes;
     if (first === undefined) return undefined;
     const isGapless = indexes.at(-1) === first + indexes.length - 1;
-    return { first, indexes: isGapless ? undefined : indexes, inputs, keys, interrupted };
+    return { first, indexes: isGapless ? undefined : indexes, inputs, keys, hashes, interrupted };
   }
 
   /** Whether there is an input to be looked at, now. What was chosen before an error is handed out first. */
@@ -195,12 +224,7 @@ export class Selection {
   }
 
   /** The task, if it is to be executed; otherwise it is dealt with. */
-  #look(
-    known: Known,
-    key: string,
-    index: number,
-    input: unknown,
-  ): { readonly key: string; readonly interrupted: boolean } | undefined {
+  #look(known: Known, key: string, index: number, input: unknown): Look | undefined {
     const { output, settler, retryFailed, hasKeys } = this.#host;
     if (known.isElsewhere(key)) {
       this.#endRow();
@@ -219,6 +243,7 @@ export class Selection {
     const isInterrupted = seen?.interrupted === true;
     const { adopts, execution } = this.#host.traits();
     if (isInterrupted && !adopts && execution === 'at-most-once') {
+      this.#settled++;
       settler.finish(
         { first: index, indexes: undefined, keys: [name], inputs: [input] },
         0,
@@ -228,12 +253,14 @@ export class Selection {
       );
       return undefined;
     }
-    const hit = known.cached(input);
+    const hash = known.caches ? (hasKeys ? hashOf(input, index) : key) : undefined;
+    const hit = hash === undefined ? undefined : known.cached(hash);
     if (hit !== undefined) {
+      this.#settled++;
       settler.reuse(index, name, hit.content);
       return undefined;
     }
-    return { key: name, interrupted: isInterrupted && adopts };
+    return { key: name, hash, interrupted: isInterrupted && adopts };
   }
 
   #addToRow(slot: number, status: 'succeeded' | 'failed', index: number): void {

@@ -230,6 +230,7 @@ export function single(
     indexes: undefined,
     inputs: [chunk.inputs[position]],
     keys: key === undefined ? undefined : [key],
+    hashes: chunk.hashes === undefined ? undefined : [chunk.hashes[position] as string],
     ...changes,
   };
 }

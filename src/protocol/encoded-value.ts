@@ -16,17 +16,23 @@ export type EncodedValue = string | Uint8Array | undefined;
 
 /** Deeper than this, values are cloned: it also ends the search in cycles. */
 const MAX_DEPTH = 64;
+/** More objects than this are cloned: an object that is reached on many ways would be written out for each of them. */
+const MAX_VISITS = 1_000_000;
+
+let visits = 0;
 
 /** @throws DataCloneError when the value holds functions or other things that cannot be copied */
 export function encodeValue(value: unknown): EncodedValue {
   if (value === undefined) return undefined;
+  visits = 0;
   return isJson(value, 0) ? JSON.stringify(value) : serialize(value);
 }
 
 /** The value again. A new one with each call. */
 export function decodeValue(encoded: EncodedValue): unknown {
   if (encoded === undefined) return undefined;
-  return typeof encoded === 'string' ? JSON.parse(encoded) : deserialize(encoded);
+  // A copy: typed arrays of the value would share the memory of the bytes.
+  return typeof encoded === 'string' ? JSON.parse(encoded) : deserialize(Uint8Array.from(encoded));
 }
 
 function isJson(value: unknown, depth: number): boolean {
@@ -44,7 +50,10 @@ function isJson(value: unknown, depth: number): boolean {
 }
 
 function isJsonObject(value: object, depth: number): boolean {
+  if (++visits > MAX_VISITS) return false;
   if (Array.isArray(value)) {
+    // Named fields of an array are lost in JSON.
+    if (Object.keys(value).length !== value.length) return false;
     for (let i = 0; i < value.length; i++) if (!isJson(value[i], depth)) return false;
     return true;
   }

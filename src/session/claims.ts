@@ -13,8 +13,20 @@
 import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
 import { createFile, disk, readSmall, removeIfThere, syncFolder } from './disk.js';
-import { claimEpoch, claimName, conflicts, type Part, tempName, WHOLE } from './names.js';
+import {
+  baseEpoch,
+  claimEpoch,
+  claimName,
+  conflicts,
+  type Part,
+  parseLane,
+  tempName,
+  WHOLE,
+} from './names.js';
 import type { Owner } from './owner.js';
+
+/** More are not missing because somebody deleted them. */
+const MOST_MISSING = 100_000;
 
 /** One ownership of a session, or of a part of it. */
 export interface Claim {
@@ -31,9 +43,10 @@ export interface NumberedClaim {
   readonly claim: Claim | undefined;
 }
 
-/** The highest epoch that was claimed; 0 when none was. */
+/** The highest epoch that was claimed; 0 when none was. A claim that somebody deleted is known by what was written under it. */
 export function newestEpoch(files: readonly string[]): number {
-  return files.reduce((newest, file) => Math.max(newest, claimEpoch(file) ?? 0), 0);
+  const epochs = files.flatMap((file) => claimEpoch(file) ?? parseLane(file)?.epoch ?? baseEpoch(file) ?? []);
+  return epochs.reduce((newest, epoch) => Math.max(newest, epoch), 0);
 }
 
 /** Reads a claim; undefined when it is damaged. */
@@ -79,6 +92,7 @@ export async function tryClaim(folder: string, epoch: number, claim: Claim): Pro
   try {
     await createFile(temp, Buffer.from(`${JSON.stringify(claim)}\n`));
     disk.link(temp, join(folder, claimName(epoch)));
+    fillGaps(folder, temp, epoch);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
@@ -87,6 +101,25 @@ export async function tryClaim(folder: string, epoch: number, claim: Claim): Pro
   }
   await syncFolder(folder);
   return true;
+}
+
+/** Claims the numbers below that nobody has: a writer looks for the one behind its own. Missing are only those that somebody deleted. */
+function fillGaps(folder: string, temp: string, epoch: number): void {
+  const there = new Set(disk.list(folder).flatMap((file) => claimEpoch(file) ?? []));
+  if (epoch - there.size > MOST_MISSING)
+    throw new HeddleError(
+      'HEDDLE_SESSION_INVALID',
+      `The session ${folder} holds a file with the number ${epoch - 1}, which no run has given it; remove that file`,
+    );
+  for (let each = 1; each < epoch; each++) {
+    if (there.has(each)) continue;
+    try {
+      disk.link(temp, join(folder, claimName(each)));
+    } catch (error) {
+      // Another process fills the same gap.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
 }
 
 /** Tells a writer whether it has been overtaken. */

@@ -13,7 +13,7 @@ import { disk, syncFolder, writeAll } from './disk.js';
 import { encodeFrame, FRAME_BYTES } from './frames.js';
 import { baseName, tempName } from './names.js';
 import { noteLine } from './record.js';
-import type { Recorded } from './recorded.js';
+import type { Recorded, StartedAttempt } from './recorded.js';
 import type { Head } from './recovery.js';
 
 /** A session with so many lanes is compacted. */
@@ -33,8 +33,8 @@ export async function writeBase(
 ): Promise<void> {
   const file = baseName(head.epoch);
   const temp = join(folder, tempName(writer));
-  // Now, before this run changes what is known: its own outcomes may never reach the disk.
-  const known = [...notes(recorded)];
+  // Now, before this run changes it: its own outcomes may never reach the disk.
+  const started = [...recorded.started];
   const fd = disk.create(temp);
   try {
     const base = new BaseFile(fd, file);
@@ -42,7 +42,7 @@ export async function writeBase(
     base.endFrame();
     let records = 0;
     for (const slot of recorded.slots()) {
-      base.add(`${recorded.lineAt(slot)}\n`, 1);
+      base.add(`${checkedLine(recorded, slot)}\n`, 1);
       records++;
       if (base.isFull) {
         base.endFrame();
@@ -50,7 +50,7 @@ export async function writeBase(
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
-    for (const line of known) base.add(line, 0);
+    for (const line of notes(recorded, started)) base.add(line, 0);
     base.add(noteLine({ '@close': { records } }), 0);
     base.endFrame();
     await disk.sync(fd);
@@ -64,14 +64,24 @@ export async function writeBase(
   await syncFolder(folder);
 }
 
+/** A line that is not what was read a moment ago must not get a new checksum. */
+function checkedLine(recorded: Recorded, slot: number): string {
+  const line = recorded.lineAt(slot);
+  if (line.startsWith(`{"id":"${recorded.ids.idAt(slot)}"`) && line.endsWith('}')) return line;
+  throw recorded.changed(slot);
+}
+
 /** What is known of tasks beside their outcomes. */
-function* notes(recorded: Recorded): Generator<string> {
+function* notes(
+  recorded: Recorded,
+  started: readonly (readonly [string, StartedAttempt])[],
+): Generator<string> {
   for (const slot of recorded.slots()) {
     const id = recorded.ids.idAt(slot);
     if (recorded.isMoved(slot)) yield noteLine({ '@moved': [[id, recorded.indexAt(slot)]] });
     if (recorded.isGone(slot)) yield noteLine({ '@gone': [id] });
   }
-  for (const [id, { attempt, at }] of recorded.started) yield noteLine({ '@started': [id, attempt, at] });
+  for (const [id, { attempt, at }] of started) yield noteLine({ '@started': [id, attempt, at] });
 }
 
 class BaseFile {

@@ -101,10 +101,15 @@ export const disk = {
 export function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let offset = 0; offset < bytes.length; ) {
     const count = disk.write(fd, bytes, offset, position + offset);
-    if (count <= 0)
-      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    if (count <= 0) throw noSpace();
     offset += count;
   }
+}
+
+/** What a short write means: some file systems say it with a count in place of an error. */
+export function noSpace(): NodeJS.ErrnoException {
+  const error = new Error('ENOSPC: no space left on device, write');
+  return Object.assign(error, { code: 'ENOSPC', syscall: 'write' });
 }
 
 /** The names in a folder are on the disk when this fulfils. */

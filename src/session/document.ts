@@ -15,15 +15,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { HeddleError } from '../protocol/errors.js';
-import {
-  createFile,
-  disk,
-  isMissing,
-  makeFolderDurably,
-  readSmall,
-  removeIfThere,
-  syncFolder,
-} from './disk.js';
+import { createFile, disk, makeFolderDurably, readSmall, removeIfThere, syncFolder } from './disk.js';
 import { withLock } from './lock.js';
 import { newWriter, stateName, stateVersion, tempName } from './names.js';
 
@@ -137,11 +129,14 @@ export class DocumentStore {
 
 /** True when the file holds that version undamaged. */
 export function isSoundState(path: string, version: number): boolean {
+  const bytes = readSmall(path);
+  // Gone: a newer one has taken its place.
+  if (bytes === undefined) return true;
   try {
-    parse(path, version, String(readSmall(path)));
+    parse(path, version, bytes.toString());
     return true;
-  } catch (error) {
-    return isMissing(error);
+  } catch {
+    return false;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * A table from task ids to slots 0, 1, 2, … in the order in which ids were added.
  *
- * Ids are 128 bits and already evenly spread, so their first bits are the hash. Open addressing in typed arrays: 16 bytes for an id and
+ * Ids are 128 bits. Most are evenly spread, but those of equal inputs follow each other, so all bits take part in the hash. Open addressing in typed arrays: 16 bytes for an id and
  * about 7 for its place, outside the heap that the garbage collector walks. A Map of strings takes four times that.
  */
 
@@ -84,7 +84,7 @@ export class IdTable {
     const id = this.#id;
     const ids = this.#ids;
     const places = this.#places;
-    for (let place = (id[0] as number) & mask; ; place = (place + 1) & mask) {
+    for (let place = mixed(id, 0) & mask; ; place = (place + 1) & mask) {
       const slot = (places[place] as number) - 1;
       if (slot === -1) return place;
       const at = slot * WORDS;
@@ -98,12 +98,20 @@ export class IdTable {
     const places = new Uint32Array(this.#places.length * 2);
     const mask = places.length - 1;
     for (let slot = 0; slot < this.size; slot++) {
-      let place = (this.#ids[slot * WORDS] as number) & mask;
+      let place = mixed(this.#ids, slot * WORDS) & mask;
       while (places[place] !== 0) place = (place + 1) & mask;
       places[place] = slot + 1;
     }
     this.#places = places;
   }
+}
+
+/** A hash of the id that begins there. The multiplier is 2^32 divided by the golden ratio (Knuth, multiplicative hashing). */
+function mixed(ids: Uint32Array, at: number): number {
+  const a = (ids[at] as number) ^ Math.imul(ids[at + 1] as number, 0x9e3779b1);
+  const b = (ids[at + 2] as number) ^ Math.imul(ids[at + 3] as number, 0x9e3779b1);
+  const c = Math.imul(a ^ (b << 15) ^ (b >>> 17), 0x9e3779b1);
+  return (c ^ (c >>> 15)) >>> 0;
 }
 
 /** A typed array with more room. */

@@ -16,6 +16,7 @@ import { liveName, MANIFEST_LOCK } from './names.js';
 
 /** The short lock is held for milliseconds: this old, its process was killed. */
 const SHORT_STALE_MS = MIN_STALE_MS;
+const TOUCH_MS = 1000;
 /** How long to wait for others that write; what is done under the lock is safe without it. */
 const PATIENCE_MS = 300;
 const RETRY_MS = { least: 2, most: 12 };
@@ -35,7 +36,8 @@ async function acquire(folder: string, name: string, staleMs: number, onLost: ()
     realpath: false,
     lockfilePath: join(folder, name),
     stale: staleMs,
-    update: Math.max(1000, Math.floor(staleMs / 3)),
+    // Whoever looks may have less patience than this process.
+    update: TOUCH_MS,
     fs: privateFolders,
     // Its own answer would be to throw in a timer, which ends the process.
     onCompromised: onLost,

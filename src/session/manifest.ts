@@ -2,13 +2,15 @@
  * The manifest, `session.json`: what a session is and how its runs stand, for people, for `heddle status`, and as a second witness.
  *
  * It is a hint. All that matters stands in the heads of the lanes as well, and a manifest that is missing or torn is made anew from
- * there. It is written whole, under the lock, as a temporary file that is renamed into place; the size is looked at afterwards,
- * because write-file-atomic does not notice a short write, and the folder is synced, which it leaves out.
+ * there. It is written whole, under the lock, as a temporary file that is renamed into place; it is read again afterwards, because
+ * write-file-atomic does not notice a short write, and the folder is synced, which it leaves out. `crc` is the CRC-32 of the rest as
+ * compact JSON.
  */
 
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { HeddleError } from '../protocol/errors.js';
-import { disk, readSmall, syncFolder } from './disk.js';
+import { disk, noSpace, readSmall, syncFolder } from './disk.js';
 import { withLock } from './lock.js';
 import { MANIFEST } from './names.js';
 import { FORMAT, newerFormat } from './recovery.js';
@@ -69,22 +71,21 @@ export type ManifestFound =
 export function readManifest(folder: string): ManifestFound {
   const bytes = readSmall(join(folder, MANIFEST));
   if (bytes === undefined) return { kind: 'missing' };
-  let manifest: Partial<Manifest> | null;
+  const damaged = (reason: string) => ({ kind: 'damaged', reason, bytes: bytes.length }) as const;
+  let content: (Manifest & { readonly crc?: string }) | null;
   try {
-    manifest = JSON.parse(bytes.toString()) as Partial<Manifest> | null;
+    content = JSON.parse(bytes.toString()) as typeof content;
   } catch (error) {
-    return { kind: 'damaged', reason: (error as Error).message, bytes: bytes.length };
+    return damaged((error as Error).message);
   }
-  if (typeof manifest?.format === 'number' && manifest.format > FORMAT) throw newerFormat(manifest.format);
-  const { format, identity, marks, runs } = manifest ?? {};
-  const isSound =
-    format === FORMAT &&
-    typeof identity?.session === 'string' &&
-    typeof identity.task?.name === 'string' &&
-    typeof marks === 'object' &&
-    typeof runs === 'object';
-  if (!isSound) return { kind: 'damaged', reason: 'fields are missing', bytes: bytes.length };
-  return { kind: 'sound', manifest: manifest as Manifest };
+  const { crc, ...manifest } = content ?? ({} as Manifest & { readonly crc?: string });
+  if (crc !== undefined && crc !== checksum(manifest)) return damaged('its checksum is wrong');
+  if (typeof manifest.format === 'number' && manifest.format > FORMAT) throw newerFormat(manifest.format);
+  return crc === undefined ? damaged('its checksum is missing') : { kind: 'sound', manifest };
+}
+
+function checksum(manifest: Manifest): string {
+  return crc32(JSON.stringify(manifest)).toString(16).padStart(8, '0');
 }
 
 /** Writes the manifest of one session: one change after the other. */
@@ -118,11 +119,12 @@ export class ManifestWriter {
         : { format: FORMAT, identity: this.#identity, marks: {}, runs: {} };
     const path = join(this.#folder, MANIFEST);
     refuseLink(path);
-    const text = `${JSON.stringify(change(before), undefined, 2)}\n`;
+    const manifest = change(before);
+    const text = `${JSON.stringify({ ...manifest, crc: checksum(manifest) }, undefined, 2)}\n`;
     const { default: writeFileAtomic } = await import('write-file-atomic');
     await writeFileAtomic(path, text, { mode: 0o600 });
-    if (disk.stat(path)?.size !== Buffer.byteLength(text))
-      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    // Whole, whoever wrote it: another process may have come next.
+    if (readManifest(this.#folder).kind !== 'sound') throw noSpace();
     await syncFolder(this.#folder);
   }
 }

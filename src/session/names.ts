@@ -81,6 +81,15 @@ export function tempPid(file: string): number | undefined {
 /** The writer of a live lock. */
 export const liveWriter = (file: string): string | undefined => LIVE.exec(file)?.[1];
 
+/** A temporary file of write-file-atomic that a killed process left. */
+export const isManifestTemp = (file: string): boolean => /^session\.json\.\d+$/.test(file);
+
+/** Whether a file of that name is part of a session. */
+export function isOurs(file: string): boolean {
+  const isFixed = file === MANIFEST || file === MANIFEST_LOCK || file === QUARANTINE || isManifestTemp(file);
+  return isFixed || [CLAIM, LANE, BASE, STATE, TEMP, LIVE].some((pattern) => pattern.test(file));
+}
+
 /** What the name of a lane says. */
 export function parseLane(file: string): LaneName | undefined {
   const match = LANE.exec(file);

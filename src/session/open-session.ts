@@ -12,7 +12,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
 import { type Claim, currentClaims, Fence, newestEpoch, tryClaim } from './claims.js';
-import { disk, makeFolderDurably, syncName } from './disk.js';
+import { disk, isMissing, makeFolderDurably, syncName } from './disk.js';
 import { type Damage, firstFrame } from './frames.js';
 import { Journal } from './journal.js';
 import { holdLive, liveState, type Release } from './lock.js';
@@ -20,19 +20,18 @@ import { type Identity, readManifest } from './manifest.js';
 import {
   baseEpoch,
   baseName,
-  claimEpoch,
   conflicts,
+  isOurs,
   laneName,
   MANIFEST,
   newWriter,
   type Part,
   parseLane,
-  QUARANTINE,
 } from './names.js';
 import { livenessOf, thisProcess } from './owner.js';
 import { setAside } from './quarantine.js';
-import { idOf, noteLine } from './record.js';
-import { FORMAT, type Head, headOf, type Recovery, recover } from './recovery.js';
+import { hashIdOf, idOf, noteLine } from './record.js';
+import { FORMAT, type Head, headOf, MOST_TRIES, type Recovery, recover } from './recovery.js';
 
 /** What a session is opened with. */
 export interface OpenRequest {
@@ -67,8 +66,10 @@ export interface OpenedSession {
 export async function openSession(request: OpenRequest): Promise<OpenedSession> {
   const { folder, part } = request;
   await makeFolder(folder);
+  // One of a newer format is refused here, before anything is changed.
+  readManifest(folder);
   const known = await identityIn(folder);
-  const notes = known === undefined ? [] : checkIdentity(folder, known, request);
+  const notes = known === undefined ? [] : await checkIdentity(folder, known, request);
   const writer = newWriter();
   const since = Date.now();
   const claim: Claim = { writer, part, owner: thisProcess(), since };
@@ -171,19 +172,22 @@ async function makeFolder(folder: string): Promise<void> {
   if (newestEpoch(files) === 0) await syncName(folder);
 }
 
-function isOurs(file: string): boolean {
-  return (
-    file === MANIFEST ||
-    file === QUARANTINE ||
-    claimEpoch(file) !== undefined ||
-    /^(?:\.t-|l-|base-|state-|live-|session\.)/.test(file)
-  );
+/**
+ * What the session is about, without reading all of it: by the newest head, which has a checksum, else by the manifest. Undefined when
+ * nothing was ever recorded.
+ */
+export async function identityIn(folder: string): Promise<Identity | undefined> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await lookForIdentity(folder);
+    } catch (error) {
+      // Somebody compacts the session.
+      if (!isMissing(error) || tries === MOST_TRIES) throw error;
+    }
+  }
 }
 
-/** What the session is about, without reading all of it. Undefined when nothing was ever recorded. */
-export async function identityIn(folder: string): Promise<Identity | undefined> {
-  const found = readManifest(folder);
-  if (found.kind === 'sound') return found.manifest.identity;
+async function lookForIdentity(folder: string): Promise<Identity | undefined> {
   const files = disk.list(folder);
   const lanes = files.flatMap((file) => parseLane(file) ?? []).sort((a, b) => b.epoch - a.epoch);
   const bases = files.flatMap((file) => baseEpoch(file) ?? []).sort((a, b) => b - a);
@@ -197,8 +201,10 @@ export async function identityIn(folder: string): Promise<Identity | undefined> 
       disk.close(fd);
     }
   }
-  if (found.kind === 'missing' && !journals.some((file) => (disk.stat(join(folder, file))?.size ?? 0) > 0))
-    return undefined;
+  const found = readManifest(folder);
+  if (found.kind === 'sound') return found.manifest.identity;
+  const isEmpty = !journals.some((file) => (disk.stat(join(folder, file))?.size ?? 0) > 0);
+  if (found.kind === 'missing' && isEmpty) return undefined;
   const reason =
     found.kind === 'damaged' ? `${MANIFEST} is damaged (${found.reason})` : `${MANIFEST} is missing`;
   throw new HeddleError(
@@ -218,9 +224,16 @@ function identityOf({ identity }: OpenRequest, known: Identity | undefined): Ide
 }
 
 /** @returns what to tell the user */
-function checkIdentity(folder: string, known: Identity, { identity, force }: OpenRequest): string[] {
+async function checkIdentity(
+  folder: string,
+  known: Identity,
+  { identity, force }: OpenRequest,
+): Promise<string[]> {
   const { task, keys } = identity;
   const isSameTask = task.name === known.task.name || task.hash === known.task.hash;
+  const isSame = isSameTask && keys === known.keys;
+  // One in which nothing is recorded is nobody's yet.
+  if (!isSame && !force && (await isEmptySession(folder))) return [];
   if (!isSameTask && !force)
     throw mismatch(`The session ${folder} belongs to the task ${known.task.name}, not to ${task.name}`);
   if (keys !== known.keys && !force)
@@ -233,15 +246,19 @@ function checkIdentity(folder: string, known: Identity, { identity, force }: Ope
   ];
 }
 
-async function checkBatch({ folder, isBatch, force }: OpenRequest, { recorded }: Recovery): Promise<void> {
-  const { succeeded, failed } = recorded.counts;
-  if (isBatch === undefined || force || succeeded + failed === 0) return;
+async function checkBatch(
+  { folder, isBatch, force, identity }: OpenRequest,
+  { recorded }: Recovery,
+): Promise<void> {
+  const { length } = recorded.slots();
+  if (isBatch === undefined || force || length === 0) return;
+  const toId = identity.keys === 'hash' ? hashIdOf : idOf;
   const has = (key: string) => {
-    const slot = recorded.ids.find(idOf(key));
+    const slot = recorded.ids.find(toId(key));
     return slot !== -1 && recorded.statusAt(slot) !== undefined;
   };
   if (await isBatch(has)) return;
-  throw mismatch(`No input of this batch is among the ${succeeded + failed} tasks of the session ${folder}`);
+  throw mismatch(`No input of this batch is among the ${length} tasks of the session ${folder}`);
 }
 
 function mismatch(message: string): HeddleError {
@@ -249,6 +266,12 @@ function mismatch(message: string): HeddleError {
     'HEDDLE_SESSION_MISMATCH',
     `${message}. Use another session, or force it (--force, session option \`force\`) to keep what is recorded and go on`,
   );
+}
+
+async function isEmptySession(folder: string): Promise<boolean> {
+  const { recorded } = await recover(folder, { marks: {}, sync: false });
+  recorded.close();
+  return recorded.slots().length === 0 && recorded.started.size === 0;
 }
 
 function shownKeys(keys: string): string {

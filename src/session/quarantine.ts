@@ -4,7 +4,7 @@
 
 import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
-import { disk, isMissing, writeAll } from './disk.js';
+import { disk, isMissing, syncFolder, writeAll } from './disk.js';
 import type { Damage } from './frames.js';
 import { QUARANTINE } from './names.js';
 
@@ -23,16 +23,16 @@ export async function setAside(folder: string, damages: readonly Damage[]): Prom
     );
     told.push(describeDamage(damage) + (copy ? `, set aside in ${QUARANTINE}/` : ''));
   }
+  await syncFolder(place);
   return told;
 }
 
-/** The folder for what is damaged. @throws {@link HeddleError} HEDDLE_SESSION_INVALID when something else stands there */
+/** Makes the folder for what is set aside. @throws {@link HeddleError} HEDDLE_SESSION_INVALID when it leads elsewhere */
 export function makeQuarantine(folder: string): string {
   const place = join(folder, QUARANTINE);
   disk.makeFolder(place);
-  if (disk.stat(place)?.isDirectory() !== true)
-    throw new HeddleError('HEDDLE_SESSION_INVALID', `${place} is no folder; remove it`);
-  return place;
+  if (disk.stat(place)?.isDirectory() === true) return place;
+  throw new HeddleError('HEDDLE_SESSION_INVALID', `${place} is no folder; remove it`);
 }
 
 /** A damage in words. */
@@ -62,6 +62,7 @@ async function copyRange(folder: string, { file, offset, bytes }: Damage, target
         writeAll(to, piece.subarray(0, count), copied);
         copied += count;
       }
+      await disk.sync(to);
       return copied > 0;
     } finally {
       disk.close(to);

@@ -4,8 +4,8 @@
  *   {"id":"<32 hex>","status":"succeeded","index":0,"attempts":1,"startedAt":<ms>,"durationMs":<ms>,"workerId":1,"value":<json>}
  *   {"id":"<32 hex>","status":"failed","index":7,...,"key":"<the user's key>","error":<json>}
  *
- * `id` names the task: its key if that is 32 hexadecimal digits; that with n - 1 added to its last 32 bits for a key `<32 digits>-<n>`;
- * else the first 128 bits of the key's SHA-256. `key` is there when it is not the id. The first three fields stand in this order, so that recovery finds them without parsing. `value` is left out when
+ * `id` names the task: the default key, which is the hash of the input; that with n - 1 added to its last 32 bits for the n-th of equal
+ * inputs, whose key is `<hash>-<n>`; for a key of the user's own the first 128 bits of its SHA-256. `key` is there when it is not the id. The first three fields stand in this order, so that recovery finds them without parsing. `value` is left out when
  * it is undefined; where JSON would change it, `"valueClone":"<base64>"` or `"errorClone"` holds the structured clone instead.
  *
  *   {"@head":{...}}                first line of a lane (journal.ts) or a base (compaction.ts)
@@ -51,14 +51,19 @@ export interface OutcomeOnDisk {
 }
 
 const HASH = /^[0-9a-f]{32}$/;
-/** An occurrence, from the second on: of the first the key is the hash itself, so `<hash>-1` is the key of somebody else. */
-const HASH_KEY = /^([0-9a-f]{24})([0-9a-f]{8})-([2-9]|[1-9]\d{1,8})$/;
+const REPEATED = /^([0-9a-f]{24})([0-9a-f]{8})-([2-9]|[1-9]\d{1,8})$/;
 
-/** The id of a task. Equal inputs, whose keys are `<hash>`, `<hash>-2`, `<hash>-3`, have ids that follow each other. */
+/** The id of a task by a key of the user's own. */
 export function idOf(key: string): string {
+  // As JSON text: UTF-8 alone has no lone surrogates, and keys that differ in them would be one.
+  return hash('sha256', JSON.stringify(key), 'hex').slice(0, 32);
+}
+
+/** The id of a task by its default key: the hash of its input, with `-2`, `-3`, … for equal inputs, whose ids follow each other. */
+export function hashIdOf(key: string): string {
   if (HASH.test(key)) return key;
-  const match = HASH_KEY.exec(key);
-  if (match === null) return hash('sha256', key, 'hex').slice(0, 32);
+  const match = REPEATED.exec(key);
+  if (match === null) return idOf(key);
   const [, start, end, occurrence] = match as unknown as [string, string, string, string];
   const last = (Number.parseInt(end, 16) + Number(occurrence) - 1) >>> 0;
   return start + last.toString(16).padStart(8, '0');

@@ -18,8 +18,12 @@ const FAILED = 2;
 const GONE = 4;
 /** Added when a task stands elsewhere in the batch than its line says. */
 const MOVED = 8;
+/** Added when that is so since this run, and is not on the disk yet. */
+const MOVED_NOW = 16;
 const STATUS = 3;
 const FILE_UNIT = 2 ** 40;
+/** File and offset share the 53 bits of a number. */
+const MOST_FILES = 8000;
 
 /** An attempt that began and of which nothing more was recorded. */
 export interface StartedAttempt {
@@ -51,6 +55,10 @@ export class Recorded {
 
   /** Adds a file whose lines will be told; its descriptor is closed by `close`. */
   addFile(name: string, fd: number): number {
+    if (this.#files.length >= MOST_FILES) {
+      const message = `The session has more than ${MOST_FILES} lanes; run the whole batch once, without a shard: that joins them`;
+      throw new HeddleError('HEDDLE_SESSION_DAMAGED', message);
+    }
     return this.#files.push({ name, fd }) - 1;
   }
 
@@ -111,9 +119,14 @@ export class Recorded {
     return this.#index[slot] as number;
   }
 
-  setIndex(slot: number, index: number): void {
+  /** @param isNew - it is not on the disk yet */
+  setIndex(slot: number, index: number, isNew: boolean): void {
     this.#index[slot] = index;
-    this.#status[slot] = (this.#status[slot] as number) | MOVED;
+    this.#status[slot] = (this.#status[slot] as number) | MOVED | (isNew ? MOVED_NOW : 0);
+  }
+
+  hasMovedNow(slot: number): boolean {
+    return ((this.#status[slot] as number) & MOVED_NOW) !== 0;
   }
 
   isMoved(slot: number): boolean {
@@ -150,8 +163,13 @@ export class Recorded {
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
     }
+    throw this.changed(slot);
+  }
+
+  /** The error for a line that is not what was there when the session was opened. */
+  changed(slot: number): HeddleError {
     const file = this.#files[Math.floor((this.#where[slot] as number) / FILE_UNIT)];
-    throw new HeddleError(
+    return new HeddleError(
       'HEDDLE_SESSION_DAMAGED',
       `The session's file ${file?.name} changed while it was read; run \`heddle verify\` on the session`,
     );

@@ -17,7 +17,7 @@ import { HeddleError } from '../protocol/errors.js';
 import { disk, isMissing } from './disk.js';
 import { type Damage, firstFrame, type Scan, scanFrames } from './frames.js';
 import type { Identity } from './manifest.js';
-import { baseEpoch, baseName, conflicts, type LaneName, type Part, parseLane } from './names.js';
+import { baseEpoch, baseName, claimEpoch, conflicts, type LaneName, type Part, parseLane } from './names.js';
 import { type BodyReader, type Note, readBody } from './record.js';
 import { Recorded } from './recorded.js';
 
@@ -55,7 +55,8 @@ export interface RecoveryOptions {
   readonly sync: boolean;
 }
 
-const MOST_TRIES = 20;
+/** How often reading begins again because files vanish. */
+export const MOST_TRIES = 20;
 
 /** Reads a session. @throws {@link HeddleError} HEDDLE_SESSION_FORMAT, and errors of the file system */
 export async function recover(folder: string, options: RecoveryOptions): Promise<Recovery> {
@@ -94,7 +95,7 @@ class RecoveryAttempt implements BodyReader {
 
   async run(): Promise<Recovery> {
     const files = disk.list(this.#folder);
-    const base = Math.max(0, ...files.map((file) => baseEpoch(file) ?? 0));
+    const base = this.#chooseBase(files);
     const isBaseSound = base === 0 || (await this.#readBase(base));
     const lanes = await this.#openLanes(
       files.flatMap((file) => parseLane(file) ?? []).filter(({ epoch }) => epoch >= base || !isBaseSound),
@@ -124,6 +125,16 @@ class RecoveryAttempt implements BodyReader {
   }
 
   #baseIdentity: Identity | undefined;
+
+  /** The newest base that an owner of this session can have written: with a base goes a lane or a claim. Others are told. */
+  #chooseBase(files: readonly string[]): number {
+    const owners = Math.max(0, ...files.map((file) => claimEpoch(file) ?? parseLane(file)?.epoch ?? 0));
+    const bases = files.flatMap((file) => baseEpoch(file) ?? []);
+    const isOwned = (epoch: number) => owners === 0 || epoch <= owners;
+    for (const epoch of bases.filter((each) => !isOwned(each)))
+      this.#damages.push({ file: baseName(epoch), offset: 0, bytes: 0, reason: 'foreign' });
+    return Math.max(0, ...bases.filter(isOwned));
+  }
 
   /** Reads the base and says whether it is whole. */
   async #readBase(epoch: number): Promise<boolean> {
@@ -190,7 +201,7 @@ class RecoveryAttempt implements BodyReader {
     } else if ('@unstarted' in note) {
       recorded.started.delete(note['@unstarted']);
     } else if ('@moved' in note) {
-      for (const [id, index] of note['@moved']) recorded.setIndex(recorded.slotOf(id), index);
+      for (const [id, index] of note['@moved']) recorded.setIndex(recorded.slotOf(id), index, false);
     } else if ('@gone' in note) {
       for (const id of note['@gone']) recorded.setGone(recorded.slotOf(id), true);
     } else if ('@back' in note) {

@@ -10,7 +10,7 @@ import { isSoundState } from './document.js';
 import type { Damage } from './frames.js';
 import { STALE_MS } from './limits.js';
 import { type Identity, type RunState, readManifest } from './manifest.js';
-import { claimEpoch, MANIFEST, parseLane, stateVersion } from './names.js';
+import { claimEpoch, isOurs, MANIFEST, parseLane, stateVersion } from './names.js';
 import { identityIn, isOwned } from './open-session.js';
 import { describeDamage, makeQuarantine } from './quarantine.js';
 import type { OutcomeOnDisk } from './record.js';
@@ -47,7 +47,8 @@ export interface SessionStatus {
 export function isSession(folder: string): boolean {
   try {
     const files = disk.list(folder);
-    return files.includes(MANIFEST) || files.some((file) => claimEpoch(file) !== undefined);
+    const isNamed = (file: string) => claimEpoch(file) !== undefined || stateVersion(file) !== undefined;
+    return files.some(isNamed) || readManifest(folder).kind === 'sound';
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return false;
@@ -156,7 +157,9 @@ function damagesOf(folder: string, recovery: Recovery): readonly Damage[] {
   const found = readManifest(folder);
   if (found.kind === 'damaged')
     damages.push({ file: MANIFEST, offset: 0, bytes: found.bytes, reason: found.reason });
-  if (found.kind === 'missing') damages.push({ file: MANIFEST, offset: 0, bytes: 0, reason: 'missing' });
+  const hasRuns = disk.list(folder).some((file) => claimEpoch(file) !== undefined);
+  if (found.kind === 'missing' && hasRuns)
+    damages.push({ file: MANIFEST, offset: 0, bytes: 0, reason: 'missing' });
   for (const file of disk.list(folder)) {
     const version = stateVersion(file);
     if (version !== undefined && !isSoundState(join(folder, file), version))
@@ -174,6 +177,11 @@ export async function repair(folder: string): Promise<readonly string[]> {
   const damages = await findDamages(folder);
   if (damages.length === 0) return [];
   const identity = await identityIn(folder);
+  const isDocument = damages.every(({ file }) => stateVersion(file) !== undefined);
+  if (isDocument) {
+    for (const { file } of damages) moveAside(folder, file);
+    return damages.map(describeDamage);
+  }
   if (identity === undefined)
     throw new HeddleError(
       'HEDDLE_SESSION_DAMAGED',
@@ -219,7 +227,13 @@ export function removeSession(folder: string): void {
       `The session ${folder} is in use by process ${claim.owner.pid} on ${claim.owner.host}; wait until it has ended`,
     );
   }
-  disk.removeTree(folder);
+  for (const file of disk.list(folder).filter(isOurs)) disk.removeTree(join(folder, file));
+  const left = disk.list(folder);
+  if (left.length === 0) return disk.removeFolder(folder);
+  throw new HeddleError(
+    'HEDDLE_SESSION_INVALID',
+    `The session in ${folder} was removed; the folder holds other files (${left.slice(0, 3).join(', ')}), which were left there`,
+  );
 }
 
 /** The names in a folder of sessions. */

@@ -15,11 +15,11 @@ import { larger } from './id-table.js';
 import { STALE_MS } from './limits.js';
 import { liveState } from './lock.js';
 import { type Identity, type Manifest, ManifestWriter, type RunState } from './manifest.js';
-import { baseEpoch, liveWriter, type Part, parseLane, tempPid } from './names.js';
+import { baseEpoch, isManifestTemp, liveWriter, type Part, parseLane, tempPid } from './names.js';
 import { type OpenedSession, type OpenRequest, openSession } from './open-session.js';
 import { exists, thisProcess } from './owner.js';
 import { setAside } from './quarantine.js';
-import { idOf, noteLine, recordLine, shardOf } from './record.js';
+import { hashIdOf, idOf, noteLine, recordLine, shardOf } from './record.js';
 import type { Recorded } from './recorded.js';
 import type { RecordableBlock, Recorder } from './recorder.js';
 import { sessionError } from './session-error.js';
@@ -45,7 +45,7 @@ export interface SeenTask {
 export type ToldState = Omit<RunState, 'writer' | 'pid' | 'host' | 'startedAt' | 'updatedAt'>;
 
 const TELL_EVERY_MS = 1000;
-const IDS_PER_NOTE = 1000;
+const IDS_PER_NOTE = 5000;
 
 /** Writes one session, or a part of it. Made by {@link SessionWriter.open}. */
 export class SessionWriter implements Recorder {
@@ -58,9 +58,9 @@ export class SessionWriter implements Recorder {
   readonly #opened: OpenedSession;
   readonly #manifest: ManifestWriter;
   readonly #part: Part;
+  readonly #idOf: (key: string) => string;
   /** By slot: how often the batch had a task with this id. */
   #seen = new Uint32Array(1024);
-  readonly #moved: [id: string, index: number][] = [];
   readonly #back: string[] = [];
   readonly #newlyGone: string[] = [];
   #failure: unknown;
@@ -74,6 +74,7 @@ export class SessionWriter implements Recorder {
     this.#opened = opened;
     this.#manifest = new ManifestWriter(folder, opened.head.identity);
     this.recorded = opened.recovery.recorded;
+    this.#idOf = opened.head.identity.keys === 'hash' ? hashIdOf : idOf;
     this.notes = notes;
   }
 
@@ -112,12 +113,12 @@ export class SessionWriter implements Recorder {
   see(key: string, index: number, isHash: boolean): SeenTask {
     const { recorded } = this;
     let name = key;
-    let id = isHash ? key : idOf(key);
+    let id = this.#idOf(key);
     let slot = recorded.slotOf(id);
     const count = this.#count(slot);
     if (isHash && count > 1) {
       name = `${key}-${count}`;
-      id = idOf(name);
+      id = this.#idOf(name);
       slot = recorded.slotOf(id);
       this.#count(slot);
     }
@@ -128,7 +129,7 @@ export class SessionWriter implements Recorder {
 
   /** An attempt of this task is about to begin. Durable when it fulfils. */
   begin(key: string, attempt: number): Promise<void> {
-    const id = idOf(key);
+    const id = this.#idOf(key);
     const at = Date.now();
     this.recorded.started.set(id, { attempt, at });
     return this.#append(noteLine({ '@started': [id, attempt, at] }), 0);
@@ -136,7 +137,7 @@ export class SessionWriter implements Recorder {
 
   /** That attempt never began. */
   takeBack(key: string): Promise<void> {
-    const id = idOf(key);
+    const id = this.#idOf(key);
     this.recorded.started.delete(id);
     return this.#append(noteLine({ '@unstarted': id }), 0);
   }
@@ -145,7 +146,7 @@ export class SessionWriter implements Recorder {
     let lines = '';
     for (let i = 0; i < block.length; i++) {
       const record = block.recordAt(i);
-      const id = idOf(record.key);
+      const id = this.#idOf(record.key);
       lines += recordLine(id, record);
       this.recorded.note(id, record.status);
     }
@@ -180,7 +181,7 @@ export class SessionWriter implements Recorder {
     try {
       await this.#compacting;
       if (isAllRead) this.#findGone();
-      if (this.#failure === undefined) await this.#append(this.#lastLines(state), 0);
+      if (this.#failure === undefined) await this.#writeLast(state);
     } catch {
       // Kept in #failure.
     }
@@ -217,8 +218,7 @@ export class SessionWriter implements Recorder {
       this.#back.push(id);
     }
     if (recorded.indexAt(slot) === index) return;
-    recorded.setIndex(slot, index);
-    this.#moved.push([id, index]);
+    recorded.setIndex(slot, index, true);
   }
 
   #findGone(): void {
@@ -233,15 +233,26 @@ export class SessionWriter implements Recorder {
     }
   }
 
-  #lastLines(state: ToldState): string {
+  /** What is known now and stands nowhere yet; piece by piece, for it may be much. */
+  async #writeLast(state: ToldState): Promise<void> {
     const { succeeded, failed } = this.recorded.counts;
-    const lines = [
-      ...pieces(this.#moved).map((ids) => noteLine({ '@moved': ids })),
-      ...pieces(this.#back).map((ids) => noteLine({ '@back': ids })),
-      ...pieces(this.#newlyGone).map((ids) => noteLine({ '@gone': ids })),
-      noteLine({ '@close': { status: state.status, succeeded, failed } }),
-    ];
-    return lines.join('');
+    for (const ids of pieces(this.#back)) await this.#append(noteLine({ '@back': ids }), 0);
+    for (const ids of pieces(this.#newlyGone)) await this.#append(noteLine({ '@gone': ids }), 0);
+    for (const moved of this.#movedNow()) await this.#append(noteLine({ '@moved': moved }), 0);
+    await this.#append(noteLine({ '@close': { status: state.status, succeeded, failed } }), 0);
+  }
+
+  *#movedNow(): Generator<[id: string, index: number][]> {
+    const { recorded } = this;
+    let piece: [id: string, index: number][] = [];
+    for (const slot of recorded.slots()) {
+      if (!recorded.hasMovedNow(slot)) continue;
+      piece.push([recorded.ids.idAt(slot), recorded.indexAt(slot)]);
+      if (piece.length < IDS_PER_NOTE) continue;
+      yield piece;
+      piece = [];
+    }
+    if (piece.length > 0) yield piece;
   }
 
   /** @param isFirst - takes the place of the run before */
@@ -290,7 +301,8 @@ export class SessionWriter implements Recorder {
       const path = join(this.#folder, file);
       const isOld = (parseLane(file)?.epoch ?? base) < base || (baseEpoch(file) ?? base) < base;
       const pid = tempPid(file);
-      if (isOld || (pid !== undefined && !exists(pid))) removeIfThere(path);
+      const isLeft = isManifestTemp(file) && Date.now() - (disk.stat(path)?.mtimeMs ?? 0) > STALE_MS;
+      if (isOld || isLeft || (pid !== undefined && !exists(pid))) removeIfThere(path);
       const writer = liveWriter(file);
       if (writer !== undefined && liveState(this.#folder, writer, STALE_MS) === 'silent')
         disk.removeFolder(path);

@@ -228,6 +228,39 @@ describe('resume by identity', () => {
   });
 });
 
+describe('keys', () => {
+  it('of the user are never mistaken for each other or for hashes', async () => {
+    const hash = 'd41d8cd98f00b204e9800998ecf8427e';
+    const keys = [
+      hash,
+      `${hash}-1`,
+      `${hash}-2`,
+      'd41d8cd98f00b204e9800998ecf8427f',
+      '\ud800',
+      '\ud801',
+      'a-2',
+      'a',
+    ];
+    const key = (input: unknown) => keys[input as number] as string;
+    const inputs = keys.map((_, i) => i);
+    await run(inputs.slice(0, 4), { key });
+
+    const { executed, outcomes } = await run(inputs, { key });
+
+    expect(executed).toEqual([4, 5, 6, 7]);
+    expect(values(outcomes)).toEqual(inputs);
+    expect(outcomes.map((outcome) => outcome.key)).toEqual(keys);
+  });
+
+  it('of many equal inputs are told apart', async () => {
+    const inputs = Array.from({ length: 50_000 }, () => null);
+
+    const { outcomes } = await run(inputs);
+
+    expect(new Set(outcomes.map(({ key }) => key)).size).toBe(50_000);
+  });
+});
+
 describe('outcomes of an earlier run', () => {
   it('are all there for a consumer that is slower than the run, also after the run has ended', async () => {
     const inputs = Array.from({ length: 6000 }, (_, i) => i);
@@ -445,26 +478,46 @@ describe('shards', () => {
 });
 
 describe('the cache', () => {
+  /** A task module that writes down what it executes. Negative inputs fail. */
+  function module(
+    name: string,
+    text = '',
+  ): { readonly task: ReturnType<typeof task<AnyTask>>; executed(): number[] } {
+    const path = join(root, `${name}.mjs`);
+    const ledger = join(root, `${name}.ledger`);
+    writeFileSync(ledger, '');
+    writeFileSync(
+      path,
+      `import { appendFileSync } from 'node:fs';
+      export default (n) => {
+        appendFileSync(${JSON.stringify(ledger)}, n + '\\n');
+        if (n < 0) throw new Error('negative');
+        return ${text === '' ? 'n' : text};
+      };`,
+    );
+    const executed = () => readFileSync(ledger, 'utf8').split('\n').filter(Boolean).map(Number);
+    return { task: task<AnyTask>(path), executed };
+  }
+
   it('gives values of identical tasks across sessions, and failures are not kept', async () => {
     const cache = join(root, 'cache');
-    await run([1, 2, -3], { cache });
-    const second = await run([2, -3, 4, 1], { cache, session: join(root, 'other') });
-    const third = await run([1, 2], { cache, session: undefined });
+    const work = module('work');
+    await runtime.run(work.task, [1, 2, -3], { cache, session: folder, chunk: 1 }).outcomes();
+    const second = runtime.run(work.task, [2, -3, 4, 1], { cache, session: join(root, 'other') });
+    const outcomes = await second.outcomes();
+    const third = runtime.run(work.task, [1, 2], { cache });
 
-    expect(second.executed).toEqual([-3, 4]);
-    expect(values(second.outcomes)).toEqual([2, 'failed', 4, 1]);
-    expect(second.report).toMatchObject({ reused: 2, succeeded: 3, failed: 1 });
-    expect(third).toMatchObject({ executed: [], report: { reused: 2 } });
+    expect(values(outcomes)).toEqual([2, 'failed', 4, 1]);
+    expect(await second.report()).toMatchObject({ reused: 2, succeeded: 3, failed: 1 });
+    expect(await third.values()).toEqual([1, 2]);
+    expect(work.executed().sort((a, b) => a - b)).toEqual([-3, -3, 1, 2, 4]);
   });
 
-  it('is not used for a task that has changed, and a damaged entry is computed again', async () => {
+  it('is not used for another module, and a damaged entry is computed again', async () => {
     const cache = join(root, 'cache');
-    const module = join(root, 'work.mjs');
-    const sum = () => runtime.run(task(module), [1], { cache }).values();
-    writeFileSync(module, 'export default (n) => n;');
-    expect(await sum()).toEqual([1]);
-    writeFileSync(join(root, 'work2.mjs'), 'export default (n) => n + 1;');
-    expect(await runtime.run(task(join(root, 'work2.mjs')), [1], { cache }).values()).toEqual([2]);
+    const work = module('work');
+    expect(await runtime.run(work.task, [1], { cache }).values()).toEqual([1]);
+    expect(await runtime.run(module('more', 'n + 1').task, [1], { cache }).values()).toEqual([2]);
     const entries = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.json'),
     );
@@ -475,7 +528,37 @@ describe('the cache', () => {
       writeFileSync(join(cache, entry), bytes);
     }
 
-    expect(await sum()).toEqual([1]);
+    expect(await runtime.run(work.task, [1], { cache }).values()).toEqual([1]);
+    expect(work.executed()).toEqual([1, 1]);
+  });
+
+  it('goes by the input as it was given, moved or not, and keeps to the window', async () => {
+    const cache = join(root, 'cache');
+    const bytes = () => transfer(new Uint8Array([3, 1, 2]), []);
+    const echo = fixture('echo.js');
+    await runtime.run(echo, [bytes()], { cache }).values();
+    const second = runtime.run(echo, [bytes()], { cache });
+    expect(await second.values()).toEqual([new Uint8Array([3, 1, 2])]);
+    expect(await second.report()).toMatchObject({ reused: 1 });
+
+    const inputs = Array.from({ length: 500 }, (_, i) => i);
+    await runtime.run(echo, inputs, { cache }).values();
+    let read = 0;
+    function* counted() {
+      for (const input of inputs) {
+        read++;
+        yield input;
+      }
+    }
+    const running = runtime.run(echo, counted(), { cache, window: 4 });
+    const iterator = running[Symbol.asyncIterator]();
+    await iterator.next();
+    expect(read).toBeLessThan(12);
+    await running.close();
+  });
+
+  it('is refused for a function: nobody can see what it closes over', () => {
+    expect(() => runtime.run(async () => 1, [1], { cache: root })).toThrow('needs a task module');
   });
 });
 

@@ -20,6 +20,8 @@ export interface Chunk {
   readonly indexes: readonly number[] | undefined;
   readonly inputs: readonly unknown[];
   readonly keys: readonly string[] | undefined;
+  /** Hashes of the inputs as they were read, when values are to be cached. */
+  readonly hashes: readonly string[] | undefined;
   readonly attempt: number;
   /** Execute it in a thread of its own: somebody died here, and this task may be why. */
   readonly isolated: boolean;

@@ -84,7 +84,8 @@ export class MarkedExecutor implements Executor {
     if (leftover === undefined) return end;
     const neverBegan = leftover.kind === 'unexplained' || (leftover.kind === 'again' && !leftover.begun);
     if (neverBegan) {
-      await this.#marks?.takeBack(chunk.keys?.[0] as string);
+      // The mark of an earlier attempt that was cut off must stay: nobody has asked yet what became of it.
+      if (!chunk.interrupted) await this.#marks?.takeBack(chunk.keys?.[0] as string);
       return end;
     }
     if (this.#traits.execution === 'at-least-once' || leftover.kind === 'aborted') return end;

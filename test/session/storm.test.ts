@@ -1,0 +1,93 @@
+/**
+ * The storm: four processes steal one session from each other while they are stopped, woken and killed at random. What any of them said to be
+ * recorded is recorded, and two readers that know nothing of each other agree.
+ *
+ * 8 seconds; a minute with HEDDLE_SOAK=1.
+ */
+
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import {
+  closeWriter,
+  contentOf,
+  dice,
+  looksDead,
+  marksIn,
+  openWriter,
+  SOAK,
+  temporaryFolder,
+} from '../support/session-lives.js';
+import { endProcesses, RecorderProcess } from '../support/session-processes.js';
+
+const root = temporaryFolder('storm');
+const folder = join(root, 'session');
+const SECONDS = SOAK ? 60 : 8;
+const PROCESSES = 4;
+afterAll(endProcesses);
+afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
+
+it(`${PROCESSES} processes, ${SECONDS} s`, { timeout: 180_000 }, async () => {
+  const roll = dice(Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1000));
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const acknowledged = new Set<string>();
+  /** By process, in the order of their ends: keys that it had to find, as far as is known from outside. */
+  const all: RecorderProcess[] = [];
+  const counts = { kills: 0, pauses: 0, takeovers: 0, fenced: 0 };
+  const until = Date.now() + SECONDS * 1000;
+  const strange: string[] = [];
+
+  /** Keeps one process going after the other. */
+  const keepOne = async (i: number) => {
+    for (let life = 0; Date.now() < until; life++) {
+      looksDead(folder);
+      const before = acknowledged.size;
+      const one = new RecorderProcess(folder, `${i}.${life}`, { shared: 'everybody' });
+      all.push(one);
+      const hasEnded = one.exited.then(() => true);
+      while (!(await Promise.race([hasEnded, wait(20 + roll() * 250)]))) {
+        for (const key of one.acknowledged) acknowledged.add(key);
+        if (Date.now() > until || roll() < 0.2) {
+          one.child.kill('SIGKILL');
+          counts.kills++;
+        } else if (roll() < 0.6) {
+          one.child.kill('SIGSTOP');
+          counts.pauses++;
+          if (roll() < 0.7) looksDead(folder);
+          await wait(roll() * 400);
+          one.child.kill('SIGCONT');
+        }
+      }
+      for (const key of one.acknowledged) acknowledged.add(key);
+      if (one.found !== undefined) {
+        counts.takeovers++;
+        // What was acknowledged before it began it has found; the task of everybody is one more.
+        if (one.found < before) strange.push(`${i}.${life} found ${one.found} of ${before}`);
+      }
+      if (one.end === 'HEDDLE_SESSION_FENCED') counts.fenced++;
+      else if (one.end !== undefined && one.end !== 'HEDDLE_SESSION_BUSY')
+        strange.push(`${i}.${life} ended: ${one.end}`);
+      if (one.stderr !== '') strange.push(one.stderr);
+    }
+  };
+  await Promise.all(Array.from({ length: PROCESSES }, (_, i) => keepOne(i)));
+
+  const [one, two] = await Promise.all([contentOf(folder), contentOf(folder, marksIn(folder))]);
+  const lost = [...acknowledged].filter((key) => !one.values.has(key));
+  console.log(`  storm: ${acknowledged.size} acknowledged, ${lost.length} lost,`, counts);
+  expect(lost).toEqual([]);
+  expect(strange).toEqual([]);
+  expect(two).toEqual(one);
+  expect(one.damages).toEqual([]);
+  for (const [key, value] of one.values)
+    if (key !== 'everybody') expect(value).toBe(Number(key.split(' ')[1]));
+  expect(acknowledged.size).toBeGreaterThan(100);
+  expect(counts.takeovers).toBeGreaterThan(PROCESSES);
+  expect(counts.fenced).toBeGreaterThan(0);
+
+  looksDead(folder);
+  await closeWriter(await openWriter(folder));
+  const after = await contentOf(folder, marksIn(folder));
+  expect(after.values).toEqual(one.values);
+  expect(fs.readdirSync(folder).filter((file) => file.startsWith('.t-'))).toEqual([]);
+});
