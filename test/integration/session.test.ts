@@ -655,6 +655,28 @@ describe('attempts that were cut off', () => {
     expect(readFileSync(ledger, 'utf8').trim().split('\n').sort()).toEqual(['asked c', 'asked d', 'd']);
   });
 
+  it('at-most-once: an attempt that ended by itself was not cut off, though the run ended before its retry', async () => {
+    let fails = true;
+    const charge = Object.assign(
+      async function charge() {
+        if (fails) throw new Error('card declined');
+        return 'charged';
+      },
+      { execution: 'at-most-once' },
+    );
+    const controller = new AbortController();
+    const running = runtime.run(charge, [1], {
+      session: folder,
+      signal: controller.signal,
+      retry: { attempts: 2, backoffMs: 60_000, jitter: 'none' },
+    });
+    for await (const event of running.events()) if (event.type === 'task-retry') controller.abort();
+    await expect(running.outcomes()).rejects.toThrow();
+    fails = false;
+
+    expect(await runtime.run(charge, [1], { session: folder }).values()).toEqual(['charged']);
+  });
+
   it('a declaration that makes no sense is refused', async () => {
     const module = join(root, 'wrong.mjs');
     writeFileSync(module, "export const execution = 'twice'; export default () => 1;");
