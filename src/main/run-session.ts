@@ -15,6 +15,9 @@ import type { Chunk } from './executor/executor.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
 import type { Known } from './selection.js';
 
+/** Outcomes of short tasks come in bunches of some milliseconds; a consumer sees them this much later at most. */
+const FLUSH_PAUSE_MS = 10;
+
 /** What a run keeps and knows beyond itself. */
 export class RunSession implements Recorder, Known {
   readonly writer: SessionWriter | undefined;
@@ -50,6 +53,7 @@ export class RunSession implements Recorder, Known {
     const writer = await SessionWriter.open({
       folder: session.path,
       part: shard ?? WHOLE,
+      pauseMs: FLUSH_PAUSE_MS,
       total,
       identity: {
         task,
@@ -132,4 +136,9 @@ function hasAny(
 
 function keyOf(input: unknown): string {
   return taskKey(isTransfer(input) ? unwrapTransfer(input, []) : input);
+}
+
+/** Whether values are to be encoded where they are made. */
+export function isKept({ session, cache }: ResolvedRunOptions): boolean {
+  return session !== undefined || cache !== undefined;
 }

@@ -25,7 +25,7 @@ import { Output } from './output.js';
 import { Counters, type Progress } from './progress.js';
 import { buildReport, type Report, type RunStatus } from './report.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
-import { RunSession } from './run-session.js';
+import { isKept, RunSession } from './run-session.js';
 import { Schedule } from './schedule.js';
 import { interruptedError, Selection } from './selection.js';
 import { named, Settler } from './settle.js';
@@ -393,9 +393,4 @@ export class RunCore {
       loads: { before: this.#loadsBefore, after: this.#parts.loads() },
     });
   }
-}
-
-/** Whether values are to be encoded where they are made. */
-export function isKept({ session, cache }: ResolvedRunOptions): boolean {
-  return session !== undefined || cache !== undefined;
 }

@@ -42,6 +42,8 @@ export interface OpenRequest {
   /** Continue the session even if its task or its keys are others. */
   readonly force: boolean;
   readonly staleMs: number;
+  /** See journal.ts. @defaultValue 0 */
+  readonly pauseMs?: number | undefined;
   /** Says whether the outcomes in the session are of this batch; `has` tells whether a key has one. Undefined: nobody can tell. */
   readonly isBatch: ((has: (key: string) => boolean) => boolean | Promise<boolean>) | undefined;
 }
@@ -104,6 +106,7 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
         laneName(epoch, part, writer),
         fence,
         noteLine({ '@head': head }),
+        request.pauseMs ?? 0,
       );
       const { kind } = found;
       const manifestDamage =
