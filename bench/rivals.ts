@@ -1,8 +1,9 @@
 /**
- * The other pools, each behind the same two functions, at the settings that suit it best.
+ * What heddle is measured against: the other pools, each behind the same two functions, and SQLite, at the settings that suit
+ * them best.
  *
  * Piscina is heddle's own dependency. The others are installed in this folder only (`npm install --prefix bench`); without
- * them their cases are skipped.
+ * them their cases are skipped. better-sqlite3 has to be built as well.
  */
 
 import { existsSync } from 'node:fs';
@@ -35,7 +36,7 @@ export function piscina(module: URL, { tuning, perWorker = 1 }: PiscinaSettings)
   });
 }
 
-type RivalName = 'p-map' | 'tinypool' | 'workerpool';
+type RivalName = 'better-sqlite3' | 'p-map' | 'tinypool' | 'workerpool';
 
 const BENCH = new URL('../../bench/', import.meta.url);
 
@@ -44,6 +45,15 @@ export function missingRival(name: RivalName): string | undefined {
   return existsSync(fileURLToPath(new URL(`node_modules/${name}`, BENCH)))
     ? undefined
     : 'not installed; npm install --prefix bench';
+}
+
+/** Why better-sqlite3 cannot be measured here; undefined when it can. */
+export function missingSqlite(): string | undefined {
+  const built = new URL('node_modules/better-sqlite3/build/Release/better_sqlite3.node', BENCH);
+  const build = 'cd bench/node_modules/better-sqlite3 && npx node-gyp rebuild --release';
+  const missing = missingRival('better-sqlite3');
+  if (missing !== undefined) return `${missing}, then, unless that has built it: ${build}`;
+  return existsSync(fileURLToPath(built)) ? undefined : `not built; ${build}`;
 }
 
 async function rival(name: RivalName): Promise<unknown> {
@@ -98,4 +108,34 @@ type PMap = <Input>(
 
 export async function pMap(): Promise<PMap> {
   return ((await rival('p-map')) as { default: PMap }).default;
+}
+
+/** The part of better-sqlite3 that is used here. */
+export interface Sqlite {
+  pragma(source: string): unknown;
+  exec(source: string): unknown;
+  prepare(source: string): {
+    run(...values: unknown[]): unknown;
+    iterate(): Iterable<{ readonly id: string; readonly record: string }>;
+  };
+  transaction<Args extends unknown[]>(work: (...args: Args) => void): (...args: Args) => void;
+  close(): void;
+}
+
+/**
+ * A database whose commits survive a power cut, as heddle's do.
+ *
+ * @param checkpointPages - pages that the log grows by before they are put in their places; SQLite's own choice is 1000. A short log is
+ *   written over and over, which makes its syncs cheap; a long one spares an index whose entries fall anywhere.
+ */
+export async function sqlite(path: string, checkpointPages = 1000): Promise<Sqlite> {
+  const { default: Database } = (await rival('better-sqlite3')) as {
+    default: new (path: string) => Sqlite;
+  };
+  const database = new Database(path);
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = FULL');
+  database.pragma('cache_size = -64000');
+  database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+  return database;
 }

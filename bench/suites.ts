@@ -3,11 +3,26 @@
 import type { Suite } from './suite.js';
 import { cancel } from './suites/cancel.js';
 import { cpu } from './suites/cpu.js';
+import { durability } from './suites/durability.js';
 import { memory } from './suites/memory.js';
 import { payload } from './suites/payload.js';
 import { pools } from './suites/pools.js';
+import { resume } from './suites/resume.js';
 import { services } from './suites/services.js';
+import { sessionCost } from './suites/session-cost.js';
 import { startup } from './suites/startup.js';
 import { waiting } from './suites/waiting.js';
 
-export const suites: readonly Suite[] = [pools, cpu, waiting, startup, memory, cancel, services, payload];
+export const suites: readonly Suite[] = [
+  pools,
+  cpu,
+  waiting,
+  startup,
+  memory,
+  cancel,
+  services,
+  payload,
+  durability,
+  sessionCost,
+  resume,
+];
