@@ -23,7 +23,7 @@ type Waiter = {
 };
 
 /** Outcomes that are given out before the event loop turns. */
-const TURN_EVERY = 1024;
+const TURN_EVERY = 256;
 
 /** How many outcomes must be taken before the scheduler is told; telling it for each would cost more than small tasks. */
 const TELL_EVERY = 32;

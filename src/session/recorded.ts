@@ -159,7 +159,7 @@ export class Recorded {
     const line = this.lineAt(slot);
     try {
       const outcome = parseRecord(line);
-      if (outcome.id === this.ids.idAt(slot)) return { ...outcome, index: this.indexAt(slot) };
+      if (this.ids.find(outcome.id) === slot) return { ...outcome, index: this.indexAt(slot) };
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
     }
