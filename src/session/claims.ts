@@ -11,7 +11,7 @@
  */
 
 import { join } from 'node:path';
-import { HeddleError } from '../protocol/errors.js';
+import { HeddleError, isHeddleError } from '../protocol/errors.js';
 import { createFile, disk, readSmall, removeIfThere, syncFolder } from './disk.js';
 import {
   baseEpoch,
@@ -141,6 +141,16 @@ export class Fence {
       if (claim === undefined || conflicts(claim.part, this.#part)) throw fenced(this.#folder, claim);
       this.#next++;
     }
+  }
+
+  /** The reason for an error: files that are missing or in the way may be the work of a writer that took the session over. */
+  reasonFor(error: unknown): unknown {
+    try {
+      this.check();
+    } catch (overtaken) {
+      if (isHeddleError(overtaken, 'HEDDLE_SESSION_FENCED')) return overtaken;
+    }
+    return error;
   }
 }
 

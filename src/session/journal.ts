@@ -152,8 +152,8 @@ export class Journal {
         await this.#flush(group);
         group.resolve();
       } catch (error) {
-        this.#failure ??= error;
-        group.reject(error);
+        this.#failure ??= this.#fence.reasonFor(error);
+        group.reject(this.#failure);
       }
       if (group.records > 1) await this.#pause(startedAt + this.#pauseMs - performance.now());
     }

@@ -76,6 +76,7 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
   const since = Date.now();
   const claim: Claim = { writer, part, owner: thisProcess(), since };
   let releaseLive: Release = async () => {};
+  let fence: Fence | undefined;
   try {
     let epoch: number;
     let isHeld = false;
@@ -86,6 +87,7 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
       if (!isHeld) releaseLive = await holdLive(folder, writer, request.staleMs);
       isHeld = true;
     } while (!(await tryClaim(folder, epoch, claim)));
+    fence = new Fence(folder, epoch, part);
     const found = readManifest(folder);
     const marks = found.kind === 'sound' ? found.manifest.marks : {};
     const recovery = await recover(folder, { marks, sync: true });
@@ -100,7 +102,6 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
         Object.entries(recovery.lanes).filter(([file]) => conflicts(parseLane(file)?.part as Part, part)),
       );
       const head: Head = { format: FORMAT, epoch, part, seals, identity };
-      const fence = new Fence(folder, epoch, part);
       const journal = await Journal.create(
         folder,
         laneName(epoch, part, writer),
@@ -131,7 +132,7 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
     }
   } catch (error) {
     await releaseLive();
-    throw error;
+    throw fence?.reasonFor(error) ?? error;
   }
 }
 

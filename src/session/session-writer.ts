@@ -97,7 +97,7 @@ export class SessionWriter implements Recorder {
     } catch (error) {
       // Else this process would keep everybody, itself as well, from opening the session.
       if (opened !== undefined) await letGo(opened).catch(() => {});
-      throw sessionError(folder, error);
+      throw sessionError(folder, opened?.fence.reasonFor(error) ?? error);
     }
   }
 
@@ -190,7 +190,7 @@ export class SessionWriter implements Recorder {
       await this.#telling;
       if (!isHeddleError(this.#failure, 'HEDDLE_SESSION_FENCED')) await this.#tellManifest(state);
     } catch (error) {
-      this.#failure ??= sessionError(this.#folder, error);
+      this.#failure ??= sessionError(this.#folder, this.#opened.fence.reasonFor(error));
     }
     await this.#opened.releaseLive();
     if (this.#failure !== undefined) throw this.#failure;

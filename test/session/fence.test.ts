@@ -11,6 +11,7 @@ import { restoreDisk } from '../support/session-disk.js';
 import {
   closeWriter,
   contentOf,
+  laneIn,
   looksDead,
   openWriter,
   put,
@@ -65,6 +66,38 @@ describe('a writer that is overtaken', () => {
     const { values, damages } = await contentOf(folder);
     expect([...values.keys()]).toEqual(['a1', 'b1', 'b2']);
     expect(damages).toEqual([]);
+  });
+
+  it('between its looks at the claims and at its own file, which the other one has compacted away', async () => {
+    const folder = newFolder();
+    const a = await openWriter(folder);
+    await put(a, 'a1', 1);
+    const lane = join(folder, laneIn(folder));
+    Object.assign(disk, {
+      stat: (path: string) => {
+        if (path !== lane) return plain.stat(path);
+        fs.linkSync(join(folder, 'e000001.epoch'), join(folder, 'e000002.epoch'));
+        fs.rmSync(lane);
+        restoreDisk();
+        return plain.stat(path);
+      },
+    });
+    await expect(put(a, 'a2', 2)).rejects.toMatchObject(FENCED);
+    await closeWriter(a).catch(() => {});
+  });
+
+  it("while it opens the session: files that go missing under it are the other one's work", async () => {
+    const folder = newFolder();
+    await closeWriter(await openWriter(folder));
+    Object.assign(disk, {
+      create: (path: string) => {
+        if (!path.endsWith('.log')) return plain.create(path);
+        restoreDisk();
+        fs.linkSync(join(folder, 'e000002.epoch'), join(folder, 'e000003.epoch'));
+        throw Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT', syscall: 'open' });
+      },
+    });
+    await expect(openWriter(folder)).rejects.toMatchObject(FENCED);
   });
 
   it('between its write and its look at the claims: what it wrote is not acknowledged', async () => {
