@@ -1,7 +1,7 @@
 /**
  * How many tasks travel to a thread in one message.
  *
- * A message costs some 30 µs of the caller's thread, so small tasks travel many at a time; tasks that take long, or wait,
+ * A message costs some 20 µs of the caller's thread, so small tasks travel many at a time; tasks that take long, or wait,
  * travel alone. The size follows the measured time of a task: it aims at TARGET_MS of work, starts at 1 and may grow
  * eightfold with each answer until it is there. Chunks are bounded by MAX_BYTES of input, so that a message never holds
  * the thread up, and shrink towards the end of a batch whose length is known, so that all threads finish together.
@@ -9,7 +9,7 @@
 
 const TARGET_MS = 10;
 const GROWTH = 8;
-const MAX_TASKS = 1000;
+const MAX_TASKS = 4000;
 const MAX_BYTES = 512 * 1024;
 /** Weight of the newest chunk in the moving average. */
 const NEWEST = 0.4;

@@ -304,8 +304,15 @@ export class Schedule {
     if (selected === undefined) return undefined;
     this.#chosen += selected.inputs.length;
     chunkSize.notice(roughBytes(selected.inputs.at(-1)));
+    const { first, indexes, inputs, keys, hashes, interrupted } = selected;
+    // Written out: a spread in front of further properties makes a new hidden class each time.
     return {
-      ...selected,
+      first,
+      indexes,
+      inputs,
+      keys,
+      hashes,
+      interrupted,
       attempt: 1,
       isolated: false,
       troubles: 0,

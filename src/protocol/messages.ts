@@ -1,9 +1,9 @@
 /**
  * Messages between the coordinator and a thread, in the order in which they occur.
  *
- * A request travels as a Piscina task: first `LoadRequest`, once per run, then any number of `ChunkRequest`s. Each chunk has
- * a MessagePort of its own, leased for as long as it is in flight. Outcomes come back over that port as they are known, so
- * those of a half-finished chunk survive the death of its thread; Piscina's own answer only says that the chunk is over.
+ * Piscina carries one request to each thread, an `OpenRequest`. It brings the thread its end of a MessagePort, and from then on everything
+ * travels over that port, in order, each message with the number of the request that it is about. Outcomes leave as they are known, so
+ * those of a half-finished chunk survive the death of its thread.
  *
  * Everything here is plain data that structured clone can copy.
  */
@@ -12,16 +12,25 @@ import type { MessagePort } from 'node:worker_threads';
 import type { SerializedError } from './serialized-error.js';
 import type { LogLevel, TaskTraits } from './task.js';
 
+/** Coordinator → thread, through Piscina: listen to this port. */
+export interface OpenRequest {
+  readonly port: MessagePort;
+}
+
+/** What the coordinator sends over the port of a thread. */
+export type CallerMessage = LoadRequest | ChunkRequest | AbortMessage;
+
 /** Coordinator → thread: load the task module and answer whether it can be used. */
 export interface LoadRequest {
   readonly type: 'load';
+  readonly id: number;
   /** URL of the task module. */
   readonly module: string;
   /** Memory of a ControlCell: says when the thread began to load. */
   readonly cell: SharedArrayBuffer;
 }
 
-/** Thread → coordinator, the answer to a LoadRequest. */
+/** Whether the task module can be used. */
 export type LoadAnswer =
   | { readonly ok: true; readonly traits: TaskTraits }
   | { readonly ok: false; readonly error: SerializedError };
@@ -29,6 +38,7 @@ export type LoadAnswer =
 /** Coordinator → thread: execute these tasks one after the other. */
 export interface ChunkRequest {
   readonly type: 'chunk';
+  readonly id: number;
   /** Which run it belongs to; chunks of one run that are marked exclusive wait for each other within a thread. */
   readonly runId: number;
   readonly module: string;
@@ -43,29 +53,41 @@ export interface ChunkRequest {
   readonly exclusive: boolean;
   /** After this time the chunk ends behind the running task, and what is left goes elsewhere. */
   readonly budgetMs: number | undefined;
-  /** Number of the chunk: messages that a task sends late, when its channel is leased to another chunk, are told by it. */
-  readonly chunkId: number;
   /** Memory of a ControlCell. */
   readonly cell: SharedArrayBuffer;
   /** Values are reported encoded (encoded-value.ts): a session keeps them. */
   readonly encoded: boolean;
   /** An earlier attempt at the one task of this chunk was cut off. */
   readonly interrupted: boolean;
-  /** Names the port for ThreadMessage up and AbortMessage down. Filled in when the chunk's thread is known. */
-  channel: number;
-  /** The port itself, when this thread has not got it yet. */
-  port: MessagePort | undefined;
 }
 
-/** Thread → coordinator, the answer to a ChunkRequest: it is over. Unanswered when the thread dies. */
-export type ChunkAnswer = { readonly ok: true } | { readonly ok: false; readonly error: SerializedError };
+/** What a thread tells over its port. */
+export type ThreadMessage =
+  | OpenedMessage
+  | LoadedMessage
+  | SettledMessage
+  | ProgressMessage
+  | LogMessage
+  | ServicesMessage
+  | OverMessage
+  | CrashMessage;
 
-/** What a thread tells over the port of a chunk. */
-export type ThreadMessage = SettledMessage | ProgressMessage | LogMessage | ServicesMessage | CrashMessage;
+/** The first message of a thread: it has come up. */
+export interface OpenedMessage {
+  readonly type: 'opened';
+}
+
+/** The answer to a LoadRequest. */
+export interface LoadedMessage {
+  readonly type: 'loaded';
+  readonly id: number;
+  readonly answer: LoadAnswer;
+}
 
 /** Consecutive tasks of the chunk have ended. */
 export interface SettledMessage {
   readonly type: 'settled';
+  readonly id: number;
   /** Position of the first of them. */
   readonly from: number;
   /**
@@ -91,7 +113,7 @@ export interface AttemptFailure {
 /** A task tells how far it is. */
 export interface ProgressMessage {
   readonly type: 'progress';
-  readonly chunkId: number;
+  readonly id: number;
   readonly position: number;
   readonly fraction: number;
   readonly note: string | undefined;
@@ -100,7 +122,7 @@ export interface ProgressMessage {
 /** A task writes a log line. */
 export interface LogMessage {
   readonly type: 'log';
-  readonly chunkId: number;
+  readonly id: number;
   readonly position: number;
   readonly level: LogLevel;
   readonly message: string;
@@ -110,7 +132,16 @@ export interface LogMessage {
 /** A task asked for the caller's services for the first time in this thread: the port to expose them on. */
 export interface ServicesMessage {
   readonly type: 'services';
+  readonly id: number;
   readonly port: MessagePort;
+}
+
+/** The chunk is over, and this is the last message about it. Never sent when the thread dies. */
+export interface OverMessage {
+  readonly type: 'over';
+  readonly id: number;
+  /** Why its tasks could not be executed at all. */
+  readonly error: SerializedError | undefined;
 }
 
 /** Something threw outside a task function; the thread is about to exit because of it. */
@@ -119,17 +150,11 @@ export interface CrashMessage {
   readonly error: SerializedError;
 }
 
-/** Coordinator → thread, over the port of a chunk: abort the running task. The control cell says whether it still runs. */
+/** Coordinator → thread: abort the running task of a chunk. The control cell says whether it still runs. */
 export interface AbortMessage {
   readonly type: 'abort';
+  readonly id: number;
   readonly reason: SerializedError;
-}
-
-/** Thread → coordinator, over Piscina's own channel, with no chunk running: a task left something behind that threw. */
-export interface StrayCrashMessage {
-  readonly type: 'heddle:stray-crash';
-  readonly threadId: number;
-  readonly error: SerializedError;
 }
 
 /** Given to every thread as its workerData. */

@@ -24,6 +24,7 @@ export interface ChunkChannel {
 
 /** The tasks of a chunk. */
 export interface ChunkWork {
+  readonly id: number;
   readonly firstIndex: number;
   readonly indexes: readonly number[] | undefined;
   readonly inputs: readonly unknown[];

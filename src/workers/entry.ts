@@ -1,22 +1,21 @@
 /**
- * The thread's entry: Piscina calls the default export with each request. Wiring only.
+ * The thread's entry: Piscina calls the default export once, with the port over which everything else comes. Wiring only.
  *
  * Two things happen here and nowhere else. What would kill the thread silently is told first: an uncaught error leaves as
- * a CrashMessage on the port of every running chunk, and reports that were not sent yet leave on `exit`. And chunks
- * that are marked exclusive wait for each other, so that the coordinator can send the next chunk ahead of time without
- * the two overlapping.
+ * a CrashMessage, and reports that were not sent yet leave on `exit`. And chunks that are marked exclusive wait for each
+ * other, so that the coordinator can send the next chunk ahead of time without the two overlapping.
  */
 
-import { isMainThread, type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
+import { isMainThread, type MessagePort, threadId, workerData } from 'node:worker_threads';
 import { ControlCell, PHASES } from '../protocol/control-cell.js';
 import { HeddleError, internalError } from '../protocol/errors.js';
 import type {
   AbortMessage,
-  ChunkAnswer,
+  CallerMessage,
   ChunkRequest,
   LoadAnswer,
   LoadRequest,
-  StrayCrashMessage,
+  OpenRequest,
   ThreadMessage,
   ThreadSettings,
 } from '../protocol/messages.js';
@@ -24,14 +23,21 @@ import { describe, reviveError, serializeError } from '../protocol/serialized-er
 import type { ChunkChannel } from '../protocol/thread-side.js';
 import { loadTask } from './load-task.js';
 import { flushChunks, runChunk } from './run-chunk.js';
-import { servicesOf } from './services.js';
+import { endedServices, servicesOf } from './services.js';
 
 if (isMainThread) throw internalError('workers/entry.js was loaded on the main thread');
 
-const channels = new Map<number, ChannelEnd>();
-/** The channels of the chunks in execution. */
-const busy = new Set<ChannelEnd>();
+/** What is known of a chunk in execution. */
+interface Running {
+  /** Why its run is aborted. */
+  reason: Error | undefined;
+  wake: (() => void) | undefined;
+}
+
+const NOTHING: readonly unknown[] = [];
+const running = new Map<number, Running>();
 const lastExclusive = new Map<number, Promise<void>>();
+let port: MessagePort | undefined;
 
 if ((workerData as ThreadSettings | undefined)?.taskOutput === 'stderr') {
   process.stdout.write = process.stderr.write.bind(process.stderr);
@@ -39,18 +45,38 @@ if ((workerData as ThreadSettings | undefined)?.taskOutput === 'stderr') {
 
 process.on('exit', flushChunks);
 process.on('uncaughtException', (error) => {
-  const serialized = serializeError(error);
-  if (busy.size === 0) {
-    const message: StrayCrashMessage = { type: 'heddle:stray-crash', threadId, error: serialized };
-    parentPort?.postMessage(message);
-  }
-  for (const { port } of busy) send(port, { type: 'crash', error: serialized });
+  send({ type: 'crash', error: serializeError(error) });
   process.exit(1);
 });
 
-/** Answers a request of the coordinator. */
-export default function handle(request: LoadRequest | ChunkRequest): Promise<LoadAnswer | ChunkAnswer> {
-  return request.type === 'load' ? load(request) : run(request);
+/** Listens to the coordinator. */
+export default function open(request: OpenRequest): void {
+  port = request.port;
+  port.on('message', receive);
+  send({ type: 'opened' });
+}
+
+function receive(message: CallerMessage): void {
+  switch (message.type) {
+    case 'chunk':
+      void run(message);
+      return;
+    case 'abort':
+      return abort(message);
+    case 'load':
+      void load(message).then((answer) => send({ type: 'loaded', id: message.id, answer }));
+      return;
+    default:
+      message satisfies never;
+  }
+}
+
+/** One that comes late, when its chunk is over, does no harm. */
+function abort({ id, reason }: AbortMessage): void {
+  const chunk = running.get(id);
+  if (chunk === undefined) return;
+  chunk.reason = reviveError(reason);
+  chunk.wake?.();
 }
 
 async function load(request: LoadRequest): Promise<LoadAnswer> {
@@ -63,26 +89,30 @@ async function load(request: LoadRequest): Promise<LoadAnswer> {
   }
 }
 
-async function run(request: ChunkRequest): Promise<ChunkAnswer> {
-  const end = channelEnd(request);
+async function run(request: ChunkRequest): Promise<void> {
+  const { id, runId } = request;
+  const chunk: Running = { reason: undefined, wake: undefined };
   const cell = new ControlCell(request.cell);
   cell.startLoading(threadId);
   let release: (() => void) | undefined;
+  let failure: unknown;
+  running.set(id, chunk);
   try {
     const task = await loadTask(request.module);
     cell.phase = PHASES.between;
-    if (request.exclusive) release = await takeTurn(request.runId);
-    busy.add(end);
-    await runChunk(task, request, cell, chunkChannel(request, end));
-    await flushOutput();
-    return { ok: true };
+    if (request.exclusive) release = await takeTurn(runId);
+    await runChunk(task, request, cell, chunkChannel(request, chunk));
+    if (isPrinting()) await flushOutput();
   } catch (error) {
-    return { ok: false, error: serializeError(error) };
-  } finally {
-    busy.delete(end);
-    end.wake = undefined;
-    release?.();
+    failure = error;
   }
+  running.delete(id);
+  send({ type: 'over', id, error: failure === undefined ? undefined : serializeError(failure) });
+  release?.();
+}
+
+function isPrinting(): boolean {
+  return process.stdout.writableLength + process.stderr.writableLength > 0;
 }
 
 /** What tasks printed travels through the caller's event loop; it must be there before the thread may be ended. */
@@ -90,27 +120,6 @@ async function flushOutput(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));
   }
-}
-
-/** This thread's end of a channel that is leased to one chunk after the other. */
-interface ChannelEnd {
-  readonly port: MessagePort;
-  isListening: boolean;
-  /** Why the run of the current chunk is aborted. */
-  reason: Error | undefined;
-  wake: (() => void) | undefined;
-}
-
-function channelEnd({ channel, port }: ChunkRequest): ChannelEnd {
-  let end = channels.get(channel);
-  if (end === undefined) {
-    if (port === undefined) throw internalError(`channel ${channel} is not known in thread ${threadId}`);
-    end = { port, isListening: false, reason: undefined, wake: undefined };
-    channels.set(channel, end);
-    port.once('close', () => channels.delete(channel));
-  }
-  end.reason = undefined;
-  return end;
 }
 
 /** Waits for the exclusive chunks of this run that came before; the answer lets the next one begin. */
@@ -128,44 +137,28 @@ async function takeTurn(runId: number): Promise<() => void> {
   };
 }
 
-function chunkChannel({ runId, chunkId }: ChunkRequest, end: ChannelEnd): ChunkChannel {
-  const { port } = end;
+function chunkChannel({ id, runId }: ChunkRequest, chunk: Running): ChunkChannel {
   return {
-    settled: (message, transferList) => port.postMessage(message, transferList as never[]),
-    progress: (position, fraction, note) =>
-      send(port, { type: 'progress', chunkId, position, fraction, note }),
+    settled: (message, transferList) => send(message, transferList),
+    progress: (position, fraction, note) => send({ type: 'progress', id, position, fraction, note }),
     log: (position, level, message, fields) => {
       try {
-        send(port, { type: 'log', chunkId, position, level, message, fields });
+        send({ type: 'log', id, position, level, message, fields });
       } catch {
-        send(port, {
-          type: 'log',
-          chunkId,
-          position,
-          level,
-          message,
-          fields: { unsendable: describe(fields) },
-        });
+        send({ type: 'log', id, position, level, message, fields: { unsendable: describe(fields) } });
       }
     },
     services: () =>
-      servicesOf(runId, (servicePort) =>
-        port.postMessage({ type: 'services', port: servicePort }, [servicePort]),
-      ),
-    abortReason: () => end.reason ?? new HeddleError('HEDDLE_ABORTED', 'The run was aborted'),
+      running.get(id) === chunk
+        ? servicesOf(runId, (servicePort) => send({ type: 'services', id, port: servicePort }, [servicePort]))
+        : endedServices(),
+    abortReason: () => chunk.reason ?? new HeddleError('HEDDLE_ABORTED', 'The run was aborted'),
     onAbort: (callback) => {
-      end.wake = callback;
-      if (end.isListening) return;
-      end.isListening = true;
-      // A message that comes late, for the chunk before, does no harm: the control cell says who must end.
-      port.on('message', (message: AbortMessage) => {
-        end.reason = reviveError(message.reason);
-        end.wake?.();
-      });
+      chunk.wake = callback;
     },
   };
 }
 
-function send(port: MessagePort, message: ThreadMessage): void {
-  port.postMessage(message);
+function send(message: ThreadMessage, transferList: readonly unknown[] = NOTHING): void {
+  port?.postMessage(message, transferList as never);
 }

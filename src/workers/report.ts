@@ -11,13 +11,14 @@ import { HeddleError } from '../protocol/errors.js';
 import type { AttemptFailure, SettledMessage } from '../protocol/messages.js';
 import { describe, serializeError } from '../protocol/serialized-error.js';
 import type { Transferable } from '../protocol/task.js';
-import type { SendSettled } from '../protocol/thread-side.js';
+import type { ChunkWork, SendSettled } from '../protocol/thread-side.js';
 import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
 
 const NOTHING: readonly Transferable[] = [];
 
 /** Collects how tasks ended, in the order of their positions. */
 export class Report {
+  readonly #id: number;
   readonly #isEncoded: boolean;
   readonly #send: SendSettled;
   readonly #times: Float64Array;
@@ -28,11 +29,12 @@ export class Report {
   /** Buffers to move, by place in `#values`. */
   #moved: Map<number, Transferable[]> | undefined;
 
-  /** @param isEncoded - values are sent as a session keeps them */
-  constructor(size: number, isEncoded: boolean, send: SendSettled) {
-    this.#isEncoded = isEncoded;
+  /** @param work - `encoded`: values are sent as a session keeps them */
+  constructor({ id, inputs, encoded }: ChunkWork, send: SendSettled) {
+    this.#id = id;
+    this.#isEncoded = encoded;
     this.#send = send;
-    this.#times = new Float64Array(size + 1);
+    this.#times = new Float64Array(inputs.length + 1);
   }
 
   begin(at: number): void {
@@ -70,6 +72,7 @@ export class Report {
     const moved = this.#moved;
     const message: SettledMessage = {
       type: 'settled',
+      id: this.#id,
       from: this.#from,
       origin: ORIGIN,
       times: this.#times.slice(0, count + 1),

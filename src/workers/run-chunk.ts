@@ -81,7 +81,7 @@ class ChunkRun {
     this.#work = work;
     this.#cell = cell;
     this.#channel = channel;
-    this.#report = new Report(work.inputs.length, work.encoded, channel.settled);
+    this.#report = new Report(work, channel.settled);
     this.#host = this.#contextHost();
   }
 

@@ -31,6 +31,11 @@ export function servicesOf(runId: number, send: (port: MessagePort) => void): Re
   return services;
 }
 
+/** What a task is offered once its chunk is over: code that it left behind must not open a port that nobody would take. */
+export function endedServices(): RemoteServices<Services> {
+  return proxyOf(() => Promise.reject(gone('The task that asks for this service has ended')));
+}
+
 function connect(port: MessagePort, onClose: () => void): RemoteServices<Services> {
   let call: Promise<ServiceDesk['call']> | undefined;
   const pending = new Set<(error: Error) => void>();
@@ -70,6 +75,10 @@ function connect(port: MessagePort, onClose: () => void): RemoteServices<Service
           );
         });
     });
+  return proxyOf(request);
+}
+
+function proxyOf(request: (name: string, args: unknown[]) => Promise<unknown>): RemoteServices<Services> {
   return new Proxy({} as RemoteServices<Services>, {
     // A promise-like look would make `await ctx.services` call a service named "then".
     get: (_, name) =>
@@ -77,6 +86,6 @@ function connect(port: MessagePort, onClose: () => void): RemoteServices<Service
   });
 }
 
-function gone(): HeddleError {
-  return new HeddleError('HEDDLE_SERVICE_UNAVAILABLE', 'The run that offered this service has ended');
+function gone(why = 'The run that offered this service has ended'): HeddleError {
+  return new HeddleError('HEDDLE_SERVICE_UNAVAILABLE', why);
 }

@@ -284,6 +284,18 @@ describe('figures and limits', () => {
     expect(logs.filter((index) => index !== 0)).toEqual([]);
   });
 
+  it('code that a task left behind does not take the services away from those that run', async () => {
+    await using single = createRuntime({ threads: 1 });
+    const values = await single
+      .run(fixture('late-service.js'), ['leave', 'tell', 'call'], {
+        chunk: 1,
+        services: { double: (n: number) => n * 2 },
+      })
+      .values();
+
+    expect(values).toEqual([undefined, 'HEDDLE_SERVICE_UNAVAILABLE', 42]);
+  });
+
   it('long tasks behind many short ones spread over the threads', async () => {
     function* source() {
       for (let i = 0; i < 20_000; i++) yield { do: 'ok' };

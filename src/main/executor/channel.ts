@@ -1,54 +1,152 @@
 /**
- * Channels: the message channel of a chunk, one end here, the other in its thread.
+ * Channels: the message channel of one thread, one end here, the other there.
  *
- * Making and moving a MessagePort costs more than a chunk of small tasks, so the channels of a thread are kept and
- * leased to one chunk after the other. A channel belongs to one thread for life and is closed with it.
+ * All requests to the thread travel over it, several at once, told apart by their numbers. It lives as long as the thread: when that
+ * dies, what it still said is read first, and then everybody who waits for an answer is told.
+ *
+ *   request ──► messages … ──► the last one ('loaded', 'over')        the thread is well
+ *           └─► messages … ──► lost                                   it died, or the pool was closed
+ *           └─► unsent                                                the request cannot be cloned; the thread never saw it
  */
 
-import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { AbortMessage, ThreadMessage } from '../../protocol/messages.js';
+import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
+import type { CallerMessage, ChunkRequest, LoadRequest, ThreadMessage } from '../../protocol/messages.js';
+import { reviveError } from '../../protocol/serialized-error.js';
 
-let count = 0;
+/** A message about one request. */
+export type Answer = Extract<ThreadMessage, { id: number }>;
 
-/** One channel to one thread. */
+/** Whoever waits for the answer to a request. */
+export interface Caller {
+  readonly id: number;
+  /** The request has left for a thread. */
+  onSent(channel: Channel): void;
+  onAnswer(answer: Answer): void;
+  /** There will be no answer any more. */
+  onLost(error: unknown): void;
+  onUnsent(cause: unknown): void;
+}
+
+/** A request that is to be sent. */
+export interface Outgoing {
+  readonly caller: Caller;
+  readonly request: LoadRequest | ChunkRequest;
+  readonly transferList: readonly unknown[];
+}
+
+/** What a channel tells the pool. */
+export interface ChannelHost {
+  /** Its thread has come up. */
+  onUp(channel: Channel): void;
+  /** Its thread is dead; told before the callers are. `inFlight` of the channel still counts them. */
+  onDeath(channel: Channel): void;
+}
+
+let requests = 0;
+
+/** A number that no other request of this process has. */
+export function nextRequestId(): number {
+  return ++requests;
+}
+
+/** The channel to one thread. */
 export class Channel {
-  readonly id: number = ++count;
   readonly threadId: number;
-  /** The thread's end, until it has been sent there. */
-  remote: MessagePort | undefined;
-  /** Who has the channel now. */
-  onMessage: ((message: ThreadMessage) => void) | undefined;
+  /** The thread has said its first word. */
+  isUp = false;
+  /** What an uncaught error left as the thread's last word. */
+  crash: Error | undefined;
+  /** It was `terminate` that ended the thread. */
+  wasTerminated = false;
+  readonly #worker: Worker;
   readonly #port: MessagePort;
+  readonly #host: ChannelHost;
+  readonly #callers = new Map<number, Caller>();
+  #error: unknown;
+  #isClosed = false;
 
-  /** @param onClose - called when either end is closed, also by the death of the thread */
-  constructor(threadId: number, onClose: (channel: Channel) => void) {
-    const { port1, port2 } = new MessageChannel();
-    this.threadId = threadId;
-    this.remote = port2;
-    this.#port = port1;
-    port1.on('message', (message: ThreadMessage) => this.onMessage?.(message));
-    port1.once('close', () => onClose(this));
-    // Piscina keeps the process alive while requests are in flight; an idle channel must not.
-    port1.unref();
+  constructor(worker: Worker, port: MessagePort, host: ChannelHost) {
+    this.threadId = worker.threadId;
+    this.#worker = worker;
+    this.#port = port;
+    this.#host = host;
+    port.on('message', (message: ThreadMessage) => this.#receive(message));
+    // Requests in flight keep the process alive; an idle thread must not.
+    port.unref();
+    worker.once('error', (error) => {
+      this.#error = error;
+    });
+    worker.once('exit', (code) => this.#die(this.#error ?? new Error(`worker exited with code: ${code}`)));
   }
 
-  send(message: AbortMessage): void {
+  /** Requests that are not answered yet. */
+  get inFlight(): number {
+    return this.#callers.size;
+  }
+
+  request({ caller, request, transferList }: Outgoing): void {
+    try {
+      this.#port.postMessage(request, transferList as never);
+    } catch (cause) {
+      caller.onUnsent(cause);
+      return;
+    }
+    if (this.#callers.size === 0) this.#port.ref();
+    this.#callers.set(caller.id, caller);
+    caller.onSent(this);
+  }
+
+  /** Says something about a request that is in flight. */
+  send(message: CallerMessage): void {
     this.#port.postMessage(message);
   }
 
-  /** Reads what has arrived: messages are there before the answer, or the death, that follows them. */
-  drain(): void {
-    for (
-      let next = receiveMessageOnPort(this.#port);
-      next !== undefined;
-      next = receiveMessageOnPort(this.#port)
-    ) {
-      this.onMessage?.(next.message as ThreadMessage);
+  /** Ends the thread at once. */
+  terminate(): void {
+    if (this.wasTerminated) return;
+    this.wasTerminated = true;
+    void this.#worker.terminate();
+  }
+
+  /** Whoever still waits for an answer is told this error. */
+  close(error: Error): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#port.close();
+    const callers = [...this.#callers.values()];
+    this.#callers.clear();
+    for (const caller of callers) caller.onLost(error);
+  }
+
+  #receive(message: ThreadMessage): void {
+    switch (message.type) {
+      case 'opened':
+        this.isUp = true;
+        return this.#host.onUp(this);
+      case 'crash':
+        this.crash = reviveError(message.error);
+        return undefined;
+      default: {
+        const caller = this.#callers.get(message.id);
+        if (message.type === 'over' || message.type === 'loaded') this.#forget(message.id);
+        // What a task says when its chunk is over is heard by nobody.
+        caller?.onAnswer(message);
+      }
     }
   }
 
-  close(): void {
-    this.onMessage = undefined;
-    this.#port.close();
+  #forget(id: number): void {
+    this.#callers.delete(id);
+    if (this.#callers.size === 0) this.#port.unref();
+  }
+
+  #die(error: unknown): void {
+    if (this.#isClosed) return;
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; ) {
+      this.#receive(next.message as ThreadMessage);
+      next = receiveMessageOnPort(this.#port);
+    }
+    this.#host.onDeath(this);
+    this.close(error as Error);
   }
 }

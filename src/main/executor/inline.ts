@@ -115,6 +115,7 @@ class InlineChunk implements ChunkChannel {
       this.#giveUp = resolve;
     });
     const work = {
+      id: 0,
       firstIndex: first,
       indexes,
       inputs,

@@ -1,32 +1,31 @@
 /**
- * The threads of a runtime: Piscina, used as a dispatcher of a bounded number of requests and nothing more.
+ * The threads of a runtime: Piscina, used as a keeper of threads and nothing more.
  *
- * What Piscina 5.3 does with crashes decides how it is used here:
+ * Piscina starts the threads, replaces those that die, and carries one request to each: it opens a channel (channel.ts), over which
+ * all chunks travel. A chunk that went through Piscina's own queue would cost twice as much (ADR 8). What Piscina 5.3 does with
+ * crashes decides the rest:
  *   - Its close() kills running tasks, so shutdown is destroy(), when nothing is in flight any more.
- *   - Abort signals make a task own its worker, so a thread is ended by `Worker.terminate()` instead; Piscina then rejects
- *     every request of that thread and starts another.
- *   - A replacement that dies before it is ready is never replaced, and requests then wait for ever. So after every
- *     death the pool is looked at: no thread left means that all requests reject and the next one starts a new pool.
+ *   - Abort signals make a task own its worker, so a thread is ended by `Worker.terminate()` instead.
+ *   - A replacement that dies before it is ready is never replaced. So after every death the pool is looked at: no thread left, or too
+ *     many that never came up, means that all requests are lost and the next one starts a new pool.
  *   - atomics 'disabled': otherwise ports and timers of an idle thread are dead.
- *   - The load balancer is our own: the least busy thread, and a channel to it for the chunk, decided in the moment of sending.
+ *   - The load balancer is our own: the request that opens a channel goes to a thread that has none.
  *   - An `error` listener is always attached, else an idle thread's error ends the process.
  */
 
 import { performance } from 'node:perf_hooks';
-import type { Transferable } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import { HeddleError } from '../../protocol/errors.js';
 import type {
-  ChunkAnswer,
   ChunkRequest,
   LoadAnswer,
   LoadRequest,
-  StrayCrashMessage,
+  OpenRequest,
   ThreadSettings,
 } from '../../protocol/messages.js';
-import { reviveError } from '../../protocol/serialized-error.js';
 import type { ResolvedRuntimeOptions } from '../resolve-options.js';
-import { Channel } from './channel.js';
+import { type Caller, Channel, nextRequestId, type Outgoing } from './channel.js';
 
 /** Told when a thread died with nothing to blame it on: something left behind by an earlier task threw. */
 export type StrayListener = (workerId: number, error: Error) => void;
@@ -38,12 +37,15 @@ export interface ThreadLoad {
   readonly idleMs: number;
 }
 
-/** Called with the id of the thread that a chunk is about to be sent to. */
-type Assign = (threadId: number) => void;
+/** Opens a channel to a thread, unless it has one. */
+type Open = (threadId: number) => boolean;
 
 type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
 type PiscinaTask = Parameters<LoadBalancer>[0];
 type PiscinaWorker = Parameters<LoadBalancer>[1][number];
+
+/** Threads that may end before they came up, one after the other, until it is no use to start more. */
+const MOST_FALSE_STARTS = 8;
 
 const ENTRY = new URL('../../workers/thread.cjs', import.meta.url).href;
 
@@ -51,12 +53,12 @@ const ENTRY = new URL('../../workers/thread.cjs', import.meta.url).href;
 export class ThreadPool {
   readonly #options: ResolvedRuntimeOptions;
   readonly #strayListeners = new Set<StrayListener>();
-  readonly #inFlight = new Set<(error: Error) => void>();
-  /** Channels that no chunk has now, by thread. */
-  readonly #channels = new Map<number, Channel[]>();
+  #channels: Channel[] = [];
+  /** What no thread is there for yet. */
+  #waiting: Outgoing[] = [];
   #piscina: Piscina | undefined;
   #lastError: Error | undefined;
-  readonly #terminated = new Set<number>();
+  #falseStarts = 0;
 
   constructor(options: ResolvedRuntimeOptions) {
     this.#options = options;
@@ -67,60 +69,28 @@ export class ThreadPool {
   }
 
   /** Loads a task module on a thread. Rejects when the thread dies. */
-  load(request: LoadRequest): Promise<LoadAnswer> {
-    return this.#send(request, []) as Promise<LoadAnswer>;
+  load(request: Omit<LoadRequest, 'type' | 'id'>): Promise<LoadAnswer> {
+    const id = nextRequestId();
+    return new Promise((resolve, reject) => {
+      const caller: Caller = {
+        id,
+        onSent: () => {},
+        onAnswer: (message) => message.type === 'loaded' && resolve(message.answer),
+        onLost: reject,
+        onUnsent: reject,
+      };
+      this.#send({ caller, request: { type: 'load', id, ...request }, transferList: [] });
+    });
   }
 
-  /** False for a thread that died, whoever ended it. */
-  isAlive(workerId: number): boolean {
-    return this.#piscina?.threads.some((thread) => thread.threadId === workerId) ?? false;
-  }
-
-  /** True for a thread that `terminate` ended. */
-  wasTerminated(workerId: number): boolean {
-    return this.#terminated.has(workerId);
-  }
-
-  /**
-   * Sends a chunk to the least busy thread. Rejects when the thread dies, or when the request cannot be cloned.
-   *
-   * @param onAssigned - told the channel that is leased to the chunk, before it leaves
-   */
-  run(
-    request: ChunkRequest,
-    transferList: Transferable[],
-    onAssigned: (channel: Channel) => void,
-  ): Promise<ChunkAnswer> {
-    const assign: Assign = (threadId) => {
-      const channel =
-        this.#channels.get(threadId)?.pop() ?? new Channel(threadId, (closed) => this.#forget(closed));
-      request.channel = channel.id;
-      request.port = channel.remote;
-      if (channel.remote !== undefined) transferList.push(channel.remote);
-      onAssigned(channel);
-    };
-    // A symbol is not cloned: it is for the load balancer only.
-    Object.defineProperty(request, queueOptionsSymbol, { value: assign });
-    return this.#send(request, transferList) as Promise<ChunkAnswer>;
-  }
-
-  /** Keeps a channel for the next chunk of its thread. */
-  release(channel: Channel): void {
-    channel.onMessage = undefined;
-    // What a chunk that was given up still said must not be heard by the next one.
-    channel.drain();
-    const kept = this.#channels.get(channel.threadId);
-    if (kept !== undefined) kept.push(channel);
-    else if (this.#piscina === undefined) channel.close();
-    else this.#channels.set(channel.threadId, [channel]);
+  /** Sends a chunk to the least busy thread. */
+  send(caller: Caller, request: ChunkRequest, transferList: readonly unknown[]): void {
+    this.#send({ caller, request, transferList });
   }
 
   /** Ends a thread at once; Piscina replaces it. */
   terminate(workerId: number): void {
-    if (this.#terminated.has(workerId)) return;
-    const worker = this.#piscina?.threads.find((thread) => thread.threadId === workerId);
-    if (worker !== undefined) this.#terminated.add(workerId);
-    void worker?.terminate();
+    this.#channels.find(({ threadId }) => threadId === workerId)?.terminate();
   }
 
   onStray(listener: StrayListener): () => void {
@@ -138,29 +108,60 @@ export class ThreadPool {
 
   async close(): Promise<void> {
     const piscina = this.#piscina;
-    this.#piscina = undefined;
-    this.#closeChannels();
+    this.#drop(new Error('Terminating worker thread'));
     await piscina?.destroy();
   }
 
-  #send(request: LoadRequest | ChunkRequest, transferList: Transferable[]): Promise<unknown> {
+  #send(outgoing: Outgoing): void {
     this.#piscina ??= this.#start();
-    const answer = this.#piscina.run(request, { transferList: transferList as never });
-    return new Promise((resolve, reject) => {
-      this.#inFlight.add(reject);
-      answer.then(resolve, reject).finally(() => this.#inFlight.delete(reject));
-    });
+    const channel = leastBusy(this.#channels);
+    if (channel === undefined) this.#waiting.push(outgoing);
+    else channel.request(outgoing);
   }
 
-  #forget(closed: Channel): void {
-    const kept = this.#channels.get(closed.threadId)?.filter((channel) => channel !== closed) ?? [];
-    if (kept.length === 0) this.#channels.delete(closed.threadId);
-    else this.#channels.set(closed.threadId, kept);
+  /** From now on there is no pool; whoever waits for an answer is told why. */
+  #drop(error: Error): void {
+    const lost = this.#waiting;
+    const channels = this.#channels;
+    this.#piscina = undefined;
+    this.#waiting = [];
+    this.#channels = [];
+    this.#falseStarts = 0;
+    for (const channel of channels) channel.close(error);
+    for (const { caller } of lost) caller.onLost(error);
   }
 
-  #closeChannels(): void {
-    for (const kept of this.#channels.values()) for (const channel of kept) channel.close();
-    this.#channels.clear();
+  /** Opens a channel to a thread that has none, now or when it has come up. */
+  #open(piscina: Piscina): void {
+    const { port1, port2 } = new MessageChannel();
+    const open: Open = (threadId) => {
+      if (this.#channels.some((channel) => channel.threadId === threadId)) return false;
+      const worker = piscina.threads.find((thread) => thread.threadId === threadId);
+      if (worker === undefined) return false;
+      const channel = new Channel(worker, port1, {
+        onUp: () => {
+          this.#falseStarts = 0;
+        },
+        onDeath: () => this.#replace(piscina, channel),
+      });
+      this.#channels.push(channel);
+      for (const outgoing of this.#waiting.splice(0)) this.#send(outgoing);
+      return true;
+    };
+    // A symbol is not cloned: it is for the load balancer only.
+    const request: OpenRequest = { port: port2, [queueOptionsSymbol]: open } as OpenRequest;
+    // Should it never get there, the end of its thread says so.
+    piscina.run(request, { transferList: [port2] as never }).catch(() => {});
+  }
+
+  #replace(piscina: Piscina, dead: Channel): void {
+    if (this.#piscina !== piscina) return;
+    this.#channels = this.#channels.filter((channel) => channel !== dead);
+    if (!dead.isUp && ++this.#falseStarts > MOST_FALSE_STARTS) return this.#giveUp(piscina);
+    this.#open(piscina);
+    const { crash, inFlight, threadId } = dead;
+    if (crash !== undefined && inFlight === 0)
+      for (const listener of this.#strayListeners) listener(threadId, crash);
   }
 
   #start(): Piscina {
@@ -176,7 +177,7 @@ export class ThreadPool {
       idleTimeout: Number.POSITIVE_INFINITY,
       stricterFIFO: true,
       workerData: settings,
-      loadBalancer: leastBusy,
+      loadBalancer: unopened,
       ...(env !== undefined && { env }),
       ...(memoryLimitMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: memoryLimitMb } }),
     });
@@ -184,41 +185,43 @@ export class ThreadPool {
     piscina.on('error', (error: Error) => {
       this.#lastError = error;
     });
-    piscina.on('message', (message: StrayCrashMessage) => {
-      if (message?.type !== 'heddle:stray-crash') return;
-      for (const listener of this.#strayListeners) listener(message.threadId, reviveError(message.error));
-    });
     piscina.on('workerDestroy', () => setImmediate(() => this.#checkAlive(piscina)));
+    this.#piscina = piscina;
+    for (let thread = 0; thread < threads; thread++) this.#open(piscina);
     return piscina;
   }
 
   #checkAlive(piscina: Piscina): void {
-    if (this.#piscina !== piscina || piscina.threads.length > 0) return;
-    this.#piscina = undefined;
-    this.#closeChannels();
+    if (this.#piscina === piscina && piscina.threads.length === 0) this.#giveUp(piscina);
+  }
+
+  #giveUp(piscina: Piscina): void {
     const limit = this.#options.memoryLimitMb;
     const hint =
       limit === undefined ? 'is there enough memory?' : `the memory limit of ${limit} MB may be too low`;
     const message = `Worker threads end before they are ready: ${this.#lastError?.message ?? hint}`;
-    const error = new HeddleError('HEDDLE_WORKER_START', message, { cause: this.#lastError });
-    for (const reject of this.#inFlight) reject(error);
+    this.#drop(new HeddleError('HEDDLE_WORKER_START', message, { cause: this.#lastError }));
     void piscina.destroy();
   }
 }
 
-/** Chooses the thread with the fewest requests, and tells the request before it is sent. */
-function leastBusy(task: PiscinaTask, workers: PiscinaWorker[]): PiscinaWorker | null {
-  let best: PiscinaWorker | null = null;
+function leastBusy(channels: readonly Channel[]): Channel | undefined {
+  let best: Channel | undefined;
   let fewest = Number.POSITIVE_INFINITY;
-  for (const worker of workers) {
-    const { currentUsage } = worker;
-    if (currentUsage >= fewest) continue;
-    best = worker;
-    fewest = currentUsage;
+  for (const channel of channels) {
+    const { inFlight } = channel;
+    if (inFlight >= fewest) continue;
+    best = channel;
+    fewest = inFlight;
     if (fewest === 0) break;
   }
-  if (best !== null) (task[queueOptionsSymbol] as Assign | null)?.(best.id);
   return best;
+}
+
+/** Chooses a thread that has no channel yet. */
+function unopened(task: PiscinaTask, workers: PiscinaWorker[]): PiscinaWorker | null {
+  const open = task[queueOptionsSymbol] as Open | null;
+  return workers.find(({ id }) => open?.(id) === true) ?? null;
 }
 
 /** Milliseconds that this thread's event loop was active and idle so far. */

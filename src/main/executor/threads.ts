@@ -1,20 +1,20 @@
 /**
- * The threads executor: chunks travel to Piscina's threads, outcomes come back over a port of their own.
+ * The threads executor: chunks travel to Piscina's threads and outcomes come back over the channels of the threads.
  *
- * A death of a thread rejects all its chunks at once. The first of them to notice judges for all (blame.ts), while every
+ * A thread that dies loses all its chunks at once. The first of them to be told judges for all (blame.ts), while every
  * chunk still knows what it was at; then each gives its own leftovers. A suspect runs again in a fresh pool of one
  * thread, which is destroyed afterwards.
  */
 
-import type { Transferable } from 'node:worker_threads';
 import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
 import { HeddleError, isHeddleError } from '../../protocol/errors.js';
-import type { ChunkRequest, LoadAnswer, ThreadMessage } from '../../protocol/messages.js';
+import type { ChunkRequest, LoadAnswer } from '../../protocol/messages.js';
 import { describe, reviveError } from '../../protocol/serialized-error.js';
-import type { Services, TaskTraits } from '../../protocol/task.js';
+import type { Services, TaskTraits, Transferable } from '../../protocol/task.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
 import type { ResolvedRuntimeOptions } from '../resolve-options.js';
 import { blame } from './blame.js';
+import type { Answer } from './channel.js';
 import {
   type Chunk,
   type ChunkEnd,
@@ -24,7 +24,7 @@ import {
   leftoversFrom,
 } from './executor.js';
 import { ServiceOffer } from './services.js';
-import { type ChunkLimits, ThreadChunk } from './thread-chunk.js';
+import { type ChunkHost, type ChunkLimits, ThreadChunk } from './thread-chunk.js';
 import {
   deathOf,
   endsThread,
@@ -59,16 +59,21 @@ export interface ThreadsRun extends ChunkLimits {
 const MOST_LOADS = 10;
 
 /** Executes the chunks of one run on the shared threads. */
-export class ThreadsExecutor implements Executor {
+export class ThreadsExecutor implements Executor, ChunkHost {
+  readonly timeoutMs: number | undefined;
+  readonly graceMs: number;
   readonly #shared: SharedThreads;
   readonly #run: ThreadsRun;
   readonly #services: ServiceOffer;
   readonly #unsubscribe: () => void;
+  readonly #ends = new Map<ThreadChunk, (end: ChunkEnd) => void>();
   #loadTimer: NodeJS.Timeout | undefined;
 
   constructor(shared: SharedThreads, run: ThreadsRun) {
     this.#shared = shared;
     this.#run = run;
+    this.timeoutMs = run.timeoutMs;
+    this.graceMs = run.graceMs;
     this.#services = new ServiceOffer(run.services);
     this.#unsubscribe = shared.pool.onStray((workerId, error) => {
       run.listener.onWorkerExit(workerId, strayError(error));
@@ -100,26 +105,17 @@ export class ThreadsExecutor implements Executor {
   }
 
   execute(chunk: Chunk, exclusive: boolean, budgetMs: number | undefined): Execution {
-    const sent = new ThreadChunk(
-      chunk,
-      chunk.isolated ? this.#isolatedPool() : this.#shared.pool,
-      this.#run,
-      (message, from) => this.#receive(message, from),
-      () => this.#onThread(sent),
-    );
+    const sent = new ThreadChunk(chunk, chunk.isolated ? this.#isolatedPool() : this.#shared.pool, this);
     this.#shared.chunks.add(sent);
-    let abandon: (end: ChunkEnd) => void = () => {};
-    const abandoned = new Promise<ChunkEnd>((resolve) => {
-      abandon = resolve;
+    const over = new Promise<ChunkEnd>((resolve) => {
+      this.#ends.set(sent, resolve);
     });
+    const transferList: Transferable[] = [];
+    sent.pool.send(sent, this.#request(sent, { exclusive, budgetMs }, transferList), transferList);
     return {
-      over: Promise.race([this.#send(sent, exclusive, budgetMs), abandoned]),
+      over,
       stop: () => sent.cell.stop(),
-      abort: (reason) =>
-        sent.abort(reason, () => {
-          sent.abandon();
-          abandon({ leftovers: leftoversFrom(chunk, 0, 0) });
-        }),
+      abort: (reason) => sent.abort(reason, () => this.#abandon(sent)),
     };
   }
 
@@ -145,7 +141,7 @@ export class ThreadsExecutor implements Executor {
       };
       this.#loadTimer = setTimeout(look, loadTimeoutMs);
     });
-    const answer = pool.load({ type: 'load', module: this.#run.module, cell: cell.buffer });
+    const answer = pool.load({ module: this.#run.module, cell: cell.buffer });
     return Promise.race([answer, tooLong]).finally(() => clearTimeout(this.#loadTimer));
   }
 
@@ -155,29 +151,69 @@ export class ThreadsExecutor implements Executor {
     return pool;
   }
 
-  async #send(sent: ThreadChunk, exclusive: boolean, budgetMs: number | undefined): Promise<ChunkEnd> {
-    const { chunk } = sent;
-    const transferList: Transferable[] = [];
-    try {
-      const request = this.#request(sent, { exclusive, budgetMs }, transferList);
-      const answer = await sent.pool.run(request, transferList, (channel) => sent.assign(channel));
-      sent.end();
-      const leftovers = leftoversFrom(chunk, sent.reported, sent.cell.begun);
-      return answer.ok ? { leftovers } : { leftovers, fatal: reviveError(answer.error) };
-    } catch (error) {
-      // A thread that is alive did not die of this request: it never got it.
-      if (sent.threadId !== 0 && sent.pool.isAlive(sent.threadId)) return this.#unsent(sent, error);
-      if (isHeddleError(error))
-        return { leftovers: leftoversFrom(chunk, sent.reported, sent.cell.begun), fatal: error };
-      return this.#died(sent, error);
-    } finally {
-      sent.endWithChannel();
-      this.#shared.chunks.delete(sent);
-      if (chunk.isolated) {
-        await sent.pool.close();
-        this.#shared.isolated.delete(sent.pool);
-      }
+  onAnswer(from: ThreadChunk, answer: Answer): void {
+    const { listener } = this.#run;
+    const { chunk, cell } = from;
+    switch (answer.type) {
+      case 'settled':
+        return listener.onSettled(chunk, answer, cell.threadId);
+      case 'progress':
+        return listener.onProgress(chunk, answer.position, answer.fraction, answer.note);
+      case 'log':
+        return listener.onLog(chunk, answer.position, answer.level, answer.message, answer.fields);
+      case 'services':
+        void this.#services.serve(answer.port);
+        return undefined;
+      case 'over':
+        return this.#over(from, {
+          leftovers: leftoversFrom(chunk, from.reported, cell.begun),
+          ...(answer.error !== undefined && { fatal: reviveError(answer.error) }),
+        });
+      case 'loaded':
+        return undefined;
+      default:
+        return answer satisfies never;
     }
+  }
+
+  onLost(from: ThreadChunk, error: unknown): void {
+    const leftovers = leftoversFrom(from.chunk, from.reported, from.cell.begun);
+    // Threads cannot be started at all.
+    if (isHeddleError(error)) this.#over(from, { leftovers, fatal: error });
+    else this.#over(from, this.#died(from, error));
+  }
+
+  onUnsent(from: ThreadChunk, cause: unknown): void {
+    this.#over(from, unsent(from.chunk, cause));
+  }
+
+  neighboursOf(one: ThreadChunk): ThreadChunk[] {
+    return [...this.#shared.chunks].filter(
+      (each) => each === one || (!each.isOver && each.pool === one.pool && each.threadId === one.threadId),
+    );
+  }
+
+  #over(sent: ThreadChunk, end: ChunkEnd): void {
+    sent.close();
+    this.#shared.chunks.delete(sent);
+    if (sent.chunk.isolated) void this.#closeIsolated(sent.pool).then(() => this.#tell(sent, end));
+    else this.#tell(sent, end);
+  }
+
+  /** The run does not wait for this chunk, which has not begun. What its thread may still say is not heard. */
+  #abandon(sent: ThreadChunk): void {
+    sent.close();
+    this.#tell(sent, { leftovers: leftoversFrom(sent.chunk, 0, 0) });
+  }
+
+  #tell(sent: ThreadChunk, end: ChunkEnd): void {
+    this.#ends.get(sent)?.(end);
+    this.#ends.delete(sent);
+  }
+
+  async #closeIsolated(pool: ThreadPool): Promise<void> {
+    await pool.close();
+    this.#shared.isolated.delete(pool);
   }
 
   #request(
@@ -189,8 +225,8 @@ export class ThreadsExecutor implements Executor {
     const isMoving = chunk.inputs.some(isTransfer);
     return {
       type: 'chunk',
+      id: sent.id,
       runId: this.#run.runId,
-      chunkId: sent.id,
       module: this.#run.module,
       firstIndex: chunk.first,
       indexes: chunk.indexes,
@@ -203,21 +239,7 @@ export class ThreadsExecutor implements Executor {
       encoded: this.#run.isEncoded,
       interrupted: chunk.interrupted,
       cell: sent.cell.buffer,
-      channel: 0,
-      port: undefined,
     };
-  }
-
-  #unsent(sent: ThreadChunk, cause: unknown): ChunkEnd {
-    sent.endUnsent();
-    if (sent.chunk.inputs.length > 1) return { leftovers: leftoversFrom(sent.chunk, 0, 0, true) };
-    const input = sent.chunk.inputs[0];
-    const error = new HeddleError(
-      'HEDDLE_NOT_CLONEABLE',
-      `The input, ${describe(input)}, cannot be sent to a thread (${messageOf(cause)}); give plain data, or run the task inline`,
-      { cause },
-    );
-    return { leftovers: [{ position: 0, kind: 'failed', error, startedAt: now(), workerId: 0 }] };
   }
 
   #died(sent: ThreadChunk, error: unknown): ChunkEnd {
@@ -233,13 +255,12 @@ export class ThreadsExecutor implements Executor {
   }
 
   #judge(witness: ThreadChunk, error: unknown): void {
-    const chunks = this.#onThread(witness);
-    for (const each of chunks) each.drain();
-    const { threadId, pool } = witness;
-    const crash = chunks.find((each) => each.crash !== undefined)?.crash;
+    const chunks = this.neighboursOf(witness);
+    const { threadId, channel } = witness;
+    const crash = channel?.crash;
     const death = deathOf(error, crash);
     const reason = exitError(death, error, crash);
-    if (pool.wasTerminated(threadId)) {
+    if (channel?.wasTerminated === true) {
       for (const each of chunks) each.verdict = each.killed ?? 'nobody';
       return;
     }
@@ -272,32 +293,18 @@ export class ThreadsExecutor implements Executor {
     for (const each of this.#shared.chunks) if (each.threadId === threadId && each.isRunning) return true;
     return false;
   }
+}
 
-  /** The chunks that share the thread of this one, itself among them. */
-  #onThread(one: ThreadChunk): ThreadChunk[] {
-    return [...this.#shared.chunks].filter(
-      (each) => each === one || (!each.isOver && each.pool === one.pool && each.threadId === one.threadId),
-    );
-  }
-
-  #receive(message: ThreadMessage, { chunk, cell }: ThreadChunk): void {
-    const { listener } = this.#run;
-    switch (message.type) {
-      case 'settled':
-        return listener.onSettled(chunk, message, cell.threadId);
-      case 'progress':
-        return listener.onProgress(chunk, message.position, message.fraction, message.note);
-      case 'log':
-        return listener.onLog(chunk, message.position, message.level, message.message, message.fields);
-      case 'services':
-        void this.#services.serve(message.port);
-        return undefined;
-      case 'crash':
-        return undefined;
-      default:
-        return message satisfies never;
-    }
-  }
+/** A request that cannot be cloned: its tasks travel alone until it is known which one it is because of. */
+function unsent(chunk: Chunk, cause: unknown): ChunkEnd {
+  if (chunk.inputs.length > 1) return { leftovers: leftoversFrom(chunk, 0, 0, true) };
+  const input = chunk.inputs[0];
+  const error = new HeddleError(
+    'HEDDLE_NOT_CLONEABLE',
+    `The input, ${describe(input)}, cannot be sent to a thread (${messageOf(cause)}); give plain data, or run the task inline`,
+    { cause },
+  );
+  return { leftovers: [{ position: 0, kind: 'failed', error, startedAt: now(), workerId: 0 }] };
 }
 
 function unwrapInput(input: unknown, transferList: Transferable[]): unknown {
