@@ -40,7 +40,7 @@ describe('chunk size', () => {
       sizes.push(size.current);
     }
 
-    expect(sizes).toEqual([1, 8, 64, 512, 1000, 1000, 1000]);
+    expect(sizes).toEqual([1, 8, 64, 512, 4000, 4000, 4000]);
   });
 
   it('stays 1 for long tasks and returns to it', () => {
