@@ -64,7 +64,7 @@ describe('chunk size', () => {
     for (let i = 0; i < 6; i++) size.learn(size.current, 0.001, 8);
 
     expect([10_000_000, 1000, 8, 3, 1].map((remaining) => size.next(remaining, 4))).toEqual([
-      1000, 125, 1, 1, 1,
+      4000, 125, 1, 1, 1,
     ]);
   });
 
