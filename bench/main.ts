@@ -1,74 +1,88 @@
 /**
- * Runs benchmarks: `npm run bench [-- suite...]`.
+ * Runs benchmarks: `npm run bench [-- suite...]`; `-- --help` tells the rest.
  *
- * For every suite: each case once per round, rounds one after the other, each sample in a fresh process. Tables go to
- * stdout, progress to stderr, and both tables and figures to bench/results/.
+ * Tables go to stdout, progress to stderr, and tables, figures and plots to bench/results/ (of `--quick` and `--only`, which measure
+ * something else, below build/). Exit codes: 0, also when goals are missed; 2 for a wrong command line.
  */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { type CaseResult, judge, type SuiteResult } from './judge.js';
-import { save, tables } from './results.js';
-import type { Case, Figures, Suite } from './suite.js';
+import { parseArgs } from 'node:util';
+import { draw } from './draw.js';
+import { installRivals } from './install.js';
+import { dated, FOLDERS, load, save, tables } from './results.js';
+import { runSuite } from './runner.js';
+import { QUICK, type Suite } from './suite.js';
 import { suites } from './suites.js';
 
-const SAMPLE = fileURLToPath(new URL('./sample.js', import.meta.url));
-const SAMPLE_LIMIT_MS = 120_000;
+const USAGE = `npm run bench [-- [options] [suite...]]
 
-async function sample(suite: Suite, which: string, shared: Figures): Promise<Figures | undefined> {
-  const child = spawn(process.execPath, [SAMPLE, suite.name, which, JSON.stringify(shared)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: SAMPLE_LIMIT_MS,
-    killSignal: 'SIGKILL',
-  });
-  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
-  if (code === 0) return JSON.parse(output.trim().split('\n').at(-1) ?? '');
-  console.error(
-    `  sample ${which} of ${suite.name} failed (${code === null ? 'out of time' : `exit ${code}`})`,
-  );
-  return undefined;
-}
+Runs the suites that are named, or all of them. Results go to bench/results/.
 
-/** Says which cases cannot run here, and why. */
-function withoutMissing(suite: Suite): Set<Case> {
-  const present = new Set(suite.cases);
-  for (const each of suite.cases) {
-    const reason = each.missing?.();
-    if (reason === undefined) continue;
-    present.delete(each);
-    console.error(`  skipped: ${each.name}: ${reason}`);
-  }
-  return present;
-}
+  --quick         one round with a tenth of the work: shows that everything works, and measures nothing
+  --only <text>   only cases whose name contains this
+  --plots         draw the plots again from bench/results/<suite>.json, without measuring
+  --list          print the suites and their questions
+  --help          print this
 
-async function runSuite(suite: Suite, rounds: number): Promise<SuiteResult> {
-  console.error(`${suite.name}: ${suite.question}`);
-  const present = withoutMissing(suite);
-  const shared = suite.prepare === undefined ? {} : ((await sample(suite, 'prepare', {})) ?? {});
-  const results: CaseResult[] = suite.cases.map(({ name }) => ({ name, rounds: [] }));
-  for (let round = 0; round < rounds; round++) {
-    for (const [number, each] of suite.cases.entries()) {
-      const figures = present.has(each) ? await sample(suite, String(number), shared) : undefined;
-      results[number]?.rounds.push(figures);
-    }
-    console.error(`  round ${round + 1} of ${rounds} done`);
-  }
-  return judge(suite, shared, results);
-}
+With --quick or --only, results go to build/bench-partial/ and leave bench/results/ alone.`;
 
-const names = process.argv.slice(2);
-const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
-if (unknown.length > 0) {
-  console.error(
-    `There is no suite ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`,
-  );
+function fail(message: string): never {
+  console.error(`${message}\n'npm run bench -- --help' tells more`);
   process.exit(2);
 }
-for (const suite of suites) {
-  if (names.length > 0 && !names.includes(suite.name)) continue;
-  const result = await runSuite(suite, suite.rounds);
-  console.log(tables(result));
-  save(result);
+
+function commandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean' },
+        only: { type: 'string' },
+        plots: { type: 'boolean' },
+        list: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    // Node adds how to pass such a word as an argument, which no suite is called.
+    return fail((error as Error).message.split('. ')[0] ?? '');
+  }
+}
+
+function suitesNamed(names: readonly string[]): readonly Suite[] {
+  const known = suites.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) fail(`There is no suite ${unknown.join(', ')}; there are ${known.join(', ')}`);
+  return suites.filter(({ name }) => names.length === 0 || names.includes(name));
+}
+
+async function redraw(chosen: readonly Suite[]): Promise<void> {
+  for (const suite of chosen) {
+    const result = load(suite.name, FOLDERS.whole);
+    if (result === undefined)
+      console.error(`${suite.name}: bench/results/${suite.name}.json is not there yet`);
+    else await draw(suite, result, FOLDERS.whole);
+  }
+}
+
+async function measure(chosen: readonly Suite[], only: string | undefined): Promise<void> {
+  const folder = QUICK || only !== undefined ? FOLDERS.partial : FOLDERS.whole;
+  for (const suite of chosen) {
+    if (only !== undefined && !suite.cases.some(({ name }) => name.includes(only))) continue;
+    const result = dated(await runSuite(suite, { only }));
+    console.log(tables(result));
+    save(result, folder);
+    await draw(suite, result, folder);
+  }
+  console.error(`results are in ${fileURLToPath(folder)}`);
+}
+
+const { values, positionals } = commandLine();
+const chosen = suitesNamed(positionals);
+if (values.help) console.log(USAGE);
+else if (values.list) for (const { name, question } of suites) console.log(`${name.padEnd(14)}${question}`);
+else {
+  installRivals();
+  if (values.plots) await redraw(chosen);
+  else await measure(chosen, values.only);
 }

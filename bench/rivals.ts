@@ -1,9 +1,9 @@
 /**
- * What heddle is measured against: the other pools, each behind the same two functions, and SQLite, at the settings that suit
- * them best.
+ * What heddle is measured against: the other pools, each behind the same two functions, limits on concurrency, and SQLite, at the
+ * settings that suit them best; and what draws the plots.
  *
- * Piscina is heddle's own dependency. The others are installed in this folder only (`npm install --prefix bench`); without
- * them their cases are skipped. better-sqlite3 has to be built as well.
+ * Piscina is heddle's own dependency. The others are installed in this folder only (install.ts does so); without them their
+ * cases are skipped. They are loaded by path and typed here by the part that is used, so that everything compiles without them.
  */
 
 import { existsSync } from 'node:fs';
@@ -14,9 +14,12 @@ import { THREADS } from './suite.js';
 
 /** A pool that is given one task at a time. */
 export interface TaskPool {
-  run(input: unknown): Promise<unknown>;
-  close(): Promise<unknown>;
+  /** `moved`: memory that goes to the thread instead of being copied. */
+  run(input: unknown, moved?: readonly ArrayBuffer[]): Promise<unknown>;
 }
+
+/** The tasks that workerpool and poolifier know: they want scripts that register functions, not task modules. */
+export type RegisteredTask = 'increment' | 'burn' | 'echo' | 'echoMoved';
 
 /** What differs between the ways to use Piscina. */
 export interface PiscinaSettings {
@@ -36,7 +39,13 @@ export function piscina(module: URL, { tuning, perWorker = 1 }: PiscinaSettings)
   });
 }
 
-type RivalName = 'better-sqlite3' | 'p-map' | 'tinypool' | 'workerpool';
+/** Piscina like the other pools. */
+export async function piscinaPool(module: URL, settings: PiscinaSettings): Promise<TaskPool> {
+  const pool = piscina(module, settings);
+  return { run: (input, moved) => pool.run(input, moved && { transferList: [...moved] }) };
+}
+
+type RivalName = 'better-sqlite3' | 'echarts' | 'p-map' | 'p-queue' | 'poolifier' | 'tinypool' | 'workerpool';
 
 const BENCH = new URL('../../bench/', import.meta.url);
 
@@ -65,7 +74,7 @@ async function rival(name: RivalName): Promise<unknown> {
 interface TinypoolModule {
   readonly Tinypool: new (
     options: object,
-  ) => { run(input: unknown): Promise<unknown>; destroy(): Promise<void> };
+  ) => { run(input: unknown, options?: { transferList: readonly ArrayBuffer[] }): Promise<unknown> };
 }
 
 export async function tinypool(module: URL, perWorker: number): Promise<TaskPool> {
@@ -76,7 +85,7 @@ export async function tinypool(module: URL, perWorker: number): Promise<TaskPool
     maxThreads: THREADS,
     concurrentTasksPerWorker: perWorker,
   });
-  return { run: (input) => pool.run(input), close: () => pool.destroy() };
+  return { run: (input, moved) => pool.run(input, moved && { transferList: moved }) };
 }
 
 /** The part of workerpool that is used here. */
@@ -85,19 +94,43 @@ interface WorkerpoolModule {
     pool(
       script: string,
       options: object,
-    ): { exec(method: string, args: unknown[]): PromiseLike<unknown>; terminate(): PromiseLike<unknown> };
+    ): { exec(method: string, args: unknown[], options?: object): PromiseLike<unknown> };
   };
 }
 
-/** workerpool wants a script that registers its functions: tasks/workerpool-worker.ts does so for `increment`. */
-export async function workerpool(): Promise<TaskPool> {
+const script = (name: string) => fileURLToPath(new URL(`./tasks/${name}.js`, import.meta.url));
+
+export async function workerpool(task: RegisteredTask): Promise<TaskPool> {
   const { default: library } = (await rival('workerpool')) as WorkerpoolModule;
-  const script = fileURLToPath(new URL('./tasks/workerpool-worker.js', import.meta.url));
-  const pool = library.pool(script, { minWorkers: THREADS, maxWorkers: THREADS, workerType: 'thread' });
-  return {
-    run: async (input) => pool.exec('increment', [input]),
-    close: async () => pool.terminate(),
+  const pool = library.pool(script('workerpool-worker'), {
+    minWorkers: THREADS,
+    maxWorkers: THREADS,
+    workerType: 'thread',
+  });
+  return { run: async (input, moved) => pool.exec(task, [input], moved && { transfer: moved }) };
+}
+
+/** The part of poolifier that is used here. */
+interface PoolifierModule {
+  readonly FixedThreadPool: new (
+    threads: number,
+    script: string,
+    options: object,
+  ) => {
+    execute(
+      input: unknown,
+      task: RegisteredTask,
+      signal?: AbortSignal,
+      moved?: readonly ArrayBuffer[],
+    ): Promise<unknown>;
   };
+}
+
+/** Without its own queue, which makes it slower and less even; then it knows no limit, and the caller keeps one. */
+export async function poolifier(task: RegisteredTask): Promise<TaskPool> {
+  const { FixedThreadPool } = (await rival('poolifier')) as PoolifierModule;
+  const pool = new FixedThreadPool(THREADS, script('poolifier-worker'), { enableEvents: false });
+  return { run: (input, moved) => pool.execute(input, task, undefined, moved) };
 }
 
 type PMap = <Input>(
@@ -108,6 +141,34 @@ type PMap = <Input>(
 
 export async function pMap(): Promise<PMap> {
   return ((await rival('p-map')) as { default: PMap }).default;
+}
+
+/** The part of p-queue that is used here. */
+interface PQueue {
+  add(call: () => Promise<unknown>): Promise<unknown>;
+}
+
+export async function pQueue(concurrency: number): Promise<PQueue> {
+  const { default: Queue } = (await rival('p-queue')) as {
+    default: new (options: object) => PQueue;
+  };
+  return new Queue({ concurrency });
+}
+
+/** Options as ECharts has them: a tree of plain objects and functions. */
+export type ChartOptions = Readonly<Record<string, unknown>>;
+
+/** The part of ECharts that is used here. */
+interface Echarts {
+  init(
+    element: null,
+    theme: null,
+    settings: object,
+  ): { setOption(options: ChartOptions): void; renderToSVGString(): string; dispose(): void };
+}
+
+export async function echarts(): Promise<Echarts> {
+  return (await rival('echarts')) as Echarts;
 }
 
 /** The part of better-sqlite3 that is used here. */

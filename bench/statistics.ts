@@ -37,7 +37,7 @@ function digits(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }
 
-/** A median with its range, such as `3.1 (2.9-3.4)`. */
-export function shownSpread({ median, min, max, samples }: Spread): string {
-  return samples === 1 ? shown(median) : `${shown(median)} (${shown(min)}-${shown(max)})`;
+/** A median with its range, such as `3.1 (2.9-3.4)`; alone where all samples are the same. */
+export function shownSpread({ median, min, max }: Spread): string {
+  return min === max ? shown(median) : `${shown(median)} (${shown(min)}-${shown(max)})`;
 }

@@ -4,10 +4,11 @@ import type { Suite } from './suite.js';
 import { cancel } from './suites/cancel.js';
 import { cpu } from './suites/cpu.js';
 import { durability } from './suites/durability.js';
-import { memory } from './suites/memory.js';
 import { payload } from './suites/payload.js';
 import { pools } from './suites/pools.js';
+import { real } from './suites/real.js';
 import { resume } from './suites/resume.js';
+import { scale } from './suites/scale.js';
 import { services } from './suites/services.js';
 import { sessionCost } from './suites/session-cost.js';
 import { startup } from './suites/startup.js';
@@ -18,11 +19,12 @@ export const suites: readonly Suite[] = [
   cpu,
   waiting,
   startup,
-  memory,
+  scale,
   cancel,
   services,
   payload,
   durability,
   sessionCost,
   resume,
+  real,
 ];

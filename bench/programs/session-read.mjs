@@ -1,7 +1,7 @@
 /** Reads all outcomes of a session: `session-read.mjs <folder> <count>`. Prints the time and the highest resident size. */
 
+import { peakMb } from '../../build/bench/peak.js';
 import { openSession } from '../../dist/main/index.js';
-import { peakMb } from './peak.mjs';
 
 const [folder, count] = process.argv.slice(2);
 const startedAt = performance.now();

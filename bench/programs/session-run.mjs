@@ -5,8 +5,8 @@
  * tells itself; when the run was over; and the highest resident size.
  */
 
+import { peakMb } from '../../build/bench/peak.js';
 import { createRuntime, openSession, task } from '../../dist/main/index.js';
-import { peakMb } from './peak.mjs';
 
 const [folder, countText, doneText, reading] = process.argv.slice(2);
 const [count, done] = [Number(countText), Number(doneText)];

@@ -4,7 +4,7 @@
  */
 
 import { createRequire } from 'node:module';
-import { peakMb } from './peak.mjs';
+import { peakMb } from '../../build/bench/peak.js';
 
 const Database = createRequire(new URL('../package.json', import.meta.url))('better-sqlite3');
 const [file, count] = process.argv.slice(2);

@@ -9,13 +9,13 @@
 import { createRuntime, type Runtime, task } from '../heddle.js';
 import { piscina } from '../rivals.js';
 import { median } from '../statistics.js';
-import { type Case, type Figures, inLanes, type Suite, THREADS, taskModule } from '../suite.js';
+import { type Case, type Figures, inLanes, type Suite, sized, THREADS, taskModule } from '../suite.js';
 import type polite from '../tasks/polite.js';
 import type stubborn from '../tasks/stubborn.js';
 import wait from '../tasks/wait.js';
 import type whereAndWhen from '../tasks/where-and-when.js';
 
-const REPETITIONS = 10;
+const REPETITIONS = sized(10);
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -119,6 +119,7 @@ export const cancel: Suite = {
   question:
     'After an abort with all threads in busy loops: how soon is the run over, and how soon are all threads back?',
   rounds: 3,
+  warmUp: `threads started and met by short tasks; a sample is the median of ${REPETITIONS} aborts`,
   cases: [
     heddle(POLITE, 'polite'),
     heddle(STUBBORN, 'stubborn'),

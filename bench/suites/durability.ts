@@ -7,9 +7,10 @@
 
 import fs from 'node:fs';
 import { join } from 'node:path';
+import type { LinePlot } from '../plot.js';
 import { missingSqlite } from '../rivals.js';
 import { median } from '../statistics.js';
-import { type Case, type Figures, type Goal, inLanes, type Suite, timed } from '../suite.js';
+import { type Case, type Figures, type Goal, inLanes, power, type Suite, sized, timed } from '../suite.js';
 import { inFolder, Records } from './durability-records.js';
 import {
   grouped,
@@ -31,11 +32,11 @@ const CPU = 'CPU us/outcome';
 
 /** Outcomes of a sample, by the size of its batches or the number of its clients: about a second each. */
 const COUNTS: Readonly<Record<number, number>> = {
-  1: 5000,
-  8: 32_000,
-  64: 128_000,
-  512: 409_600,
-  4096: 614_400,
+  1: sized(5000),
+  8: sized(32_000),
+  64: sized(128_000),
+  512: sized(409_600),
+  4096: sized(614_400),
 };
 const SIZES = Object.keys(COUNTS).map(Number);
 const CLIENTS = [1, 8, 64, 512];
@@ -134,7 +135,7 @@ const withClients = (clients: number): Case[] => {
     measured(
       loopOf(name, clients),
       open,
-      clients === 512 ? 256_000 : (COUNTS[clients] ?? 0),
+      clients === 512 ? sized(256_000) : (COUNTS[clients] ?? 0),
       inClosedLoop(clients),
       missing,
     );
@@ -157,7 +158,7 @@ const syncsPerFlush: Case = {
   name: 'heddle, syncs',
   measure: () =>
     inFolder(async (folder) => {
-      const flushes = 1000;
+      const flushes = sized(1000);
       const records = new Records(flushes * 8);
       const store = await heddleStore(folder, records);
       let syncs = 0;
@@ -177,15 +178,16 @@ const syncsPerFlush: Case = {
 };
 
 const AT_100 = 'flush p50 at 100, ms';
-const AT_1E6 = 'flush p50 at 1e6, ms';
+const MANY = sized(1e6);
+const AT_MANY = `flush p50 at ${power(MANY)}, ms`;
 
-/** Flushes of one outcome, by turns into a session that holds 100 and into one that holds 1e6. */
+/** Flushes of one outcome, by turns into a session that holds 100 and into one that holds as many as a long run leaves. */
 const flushBySize: Case = {
   name: 'heddle, one outcome a flush',
   measure: () =>
     inFolder(async (folder) => {
-      const flushes = 1500;
-      const [few, many] = [100, 1_000_000];
+      const flushes = sized(1500);
+      const [few, many] = [100, MANY];
       const records = new Records(many + flushes);
       const stores: Store[] = [];
       for (const [place, held] of [few, many].entries()) {
@@ -205,7 +207,7 @@ const flushBySize: Case = {
       }
       for (const store of stores) await store.close();
       const [at100 = [], at1e6 = []] = times;
-      return { [AT_100]: median(at100), [AT_1E6]: median(at1e6) };
+      return { [AT_100]: median(at100), [AT_MANY]: median(at1e6) };
     }),
 };
 
@@ -255,10 +257,31 @@ const loopGoals = CLIENTS.flatMap((clients) =>
   against(`${clients} in flight`, (store) => loopOf(store, clients), LOOP_BOUNDS[clients]),
 );
 
+const STORES = [HEDDLE, SQLITE, SQLITE_LOG, RAW, RAW_SYNC, NAIVE];
+
+const ratesOver = (
+  file: string,
+  question: string,
+  x: string,
+  sizes: readonly number[],
+  nameAt: (store: string, size: number) => string,
+): LinePlot => ({
+  shape: 'lines',
+  file,
+  question,
+  x: { name: x, logBase: 10 },
+  y: { name: 'durable outcomes per second', logBase: 10 },
+  lines: STORES.map((name) => ({
+    name,
+    points: sizes.map((size) => ({ x: size, case: nameAt(name, size), figure: RATE })),
+  })),
+});
+
 export const durability: Suite = {
   name: 'durability',
   question: 'Durable outcomes: how many a second, and what does each cost?',
   rounds: 5,
+  warmUp: 'a tenth of the outcomes',
   cases: [
     ...SIZES.flatMap(inBatchesOf),
     ...CLIENTS.flatMap(withClients),
@@ -274,9 +297,9 @@ export const durability: Suite = {
     timesAsMany('batches of 64: heddle / whole file', batchOf(HEDDLE, 64), batchOf(NAIVE, 64), 10),
     { what: 'syncs per flush', atMost: 1, of: (figure) => figure(syncsPerFlush.name, SYNCS) },
     {
-      what: 'flush p50, 1e6 recorded / 100 recorded',
+      what: `flush p50, ${power(MANY)} recorded / 100 recorded`,
       atMost: 1.3,
-      of: (figure) => figure(flushBySize.name, AT_1E6) / figure(flushBySize.name, AT_100),
+      of: (figure) => figure(flushBySize.name, AT_MANY) / figure(flushBySize.name, AT_100),
     },
     {
       what: 'batches of 512, records ready: CPU, us per outcome',
@@ -288,5 +311,21 @@ export const durability: Suite = {
       atMost: 130,
       of: (figure) => figure(batchOf(HEDDLE, 1), CPU),
     },
+  ],
+  plots: [
+    ratesOver(
+      'durability',
+      'Durable outcomes: how many a second, by the size of a batch?',
+      'outcomes in a batch',
+      SIZES,
+      batchOf,
+    ),
+    ratesOver(
+      'durability-clients',
+      'Durable outcomes: how many a second, when each waits for its own acknowledgement?',
+      'outcomes in flight',
+      CLIENTS,
+      loopOf,
+    ),
   ],
 };

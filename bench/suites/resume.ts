@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { missingSqlite } from '../rivals.js';
-import type { Case, Figures, Goal, Suite } from '../suite.js';
+import { type Case, type Figures, type Goal, power, type Suite, sized } from '../suite.js';
 import { inFolder, Records } from './durability-records.js';
 import { sqliteStore } from './durability-stores.js';
 
@@ -23,7 +23,6 @@ async function figuresOf(name: string, ...args: (string | number)[]): Promise<Fi
   return JSON.parse(stdout);
 }
 
-const power = (count: number) => `1e${Math.log10(count)}`;
 const session = (count: number) => `heddle, ${power(count)}`;
 const table = (count: number) => `better-sqlite3 select + JSON.parse, ${power(count)}`;
 
@@ -36,7 +35,7 @@ const FIRST: Readonly<Record<Reading, string>> = {
 const PEAK: Readonly<Record<Reading, string>> = { report: 'report(), MB', iterate: 'for await, MB' };
 const READ = 'all read, ms';
 const READ_MB = 'all read, MB';
-const [FEW, MANY] = [100_000, 1_000_000];
+const [FEW, MANY] = [sized(1e5), sized(1e6)];
 
 /** One session, read whole and then resumed twice. */
 const resumed = (count: number): Case => ({
@@ -85,14 +84,15 @@ export const resume: Suite = {
   name: 'resume',
   question: 'How long until a session with many outcomes goes on, and how much memory does it take?',
   rounds: 3,
+  warmUp: 'none, each figure is of a fresh process; the session is in the page cache',
   cases: [FEW, MANY].flatMap((count) => [resumed(count), selected(count)]),
   goals: [
     ...READINGS.flatMap((reading) => [
-      bounded(`1e6: ${FIRST[reading]}`, FIRST[reading], 2000),
-      bounded(`1e6: ${PEAK[reading]}`, PEAK[reading], 300),
+      bounded(`${power(MANY)}: ${FIRST[reading]}`, FIRST[reading], 2000),
+      bounded(`${power(MANY)}: ${PEAK[reading]}`, PEAK[reading], 300),
     ]),
     {
-      what: '1e6: all read, heddle / better-sqlite3',
+      what: `${power(MANY)}: all read, heddle / better-sqlite3`,
       atMost: 0.8,
       of: (figure) => figure(session(MANY), READ) / figure(table(MANY), READ),
     },

@@ -7,11 +7,11 @@
 
 import { bareCalls } from '../bare-calls.js';
 import { createRuntime, task } from '../heddle.js';
-import { type Case, type Figures, type Suite, taskModule } from '../suite.js';
+import { type Case, type Figures, type Suite, sized, taskModule } from '../suite.js';
 import type callService from '../tasks/call-service.js';
 
-const CALLS = 1e5;
-const WARM_UP = 2e4;
+const CALLS = sized(1e5);
+const WARM_UP = sized(2e4);
 const offered = { add: (a: number, b: number) => a + b };
 
 const megabytes = () => process.memoryUsage().rss / 2 ** 20;
@@ -38,6 +38,7 @@ export const services: Suite = {
   name: 'services',
   question: 'How many calls a second from a task to the caller?',
   rounds: 5,
+  warmUp: `threads started, ${WARM_UP} calls (with bare messages: a fifth of the calls that are measured)`,
   cases: [
     called(SIXTEEN, 16, CALLS),
     called('heddle, 1 outstanding', 1, CALLS / 4),

@@ -8,7 +8,17 @@
 import { join } from 'node:path';
 import { createRuntime, task } from '../heddle.js';
 import { missingSqlite, sqlite } from '../rivals.js';
-import { type Case, type Figures, type Goal, type Suite, THREADS, taskModule, timed } from '../suite.js';
+import {
+  type Case,
+  type Figures,
+  type Goal,
+  power,
+  type Suite,
+  sized,
+  THREADS,
+  taskModule,
+  timed,
+} from '../suite.js';
 import type burn from '../tasks/burn.js';
 import type increment from '../tasks/increment.js';
 import { cpu } from './cpu.js';
@@ -16,6 +26,8 @@ import { inFolder } from './durability-records.js';
 
 const STEPS = 'steps per ms';
 const WARM_UP = 2000;
+const BURNS = [sized(2000), sized(10_000)];
+const [FEW, MANY] = [sized(1e5), sized(1e6)];
 
 /** Tasks of about a millisecond, no two alike. */
 function burns(count: number, stepsPerMs: number): number[] {
@@ -29,7 +41,7 @@ function* counting(count: number): Generator<number> {
 const withOrWithout = (isWith: boolean) => (isWith ? 'with a session' : 'without');
 const burnCase = (count: number, isWith: boolean) => `${count} x 1 ms, ${withOrWithout(isWith)}`;
 const trivialCase = (count: number, isWith: boolean) =>
-  `x => x + 1, 1e${Math.log10(count)}, ${withOrWithout(isWith)}`;
+  `x => x + 1, ${power(count)}, ${withOrWithout(isWith)}`;
 
 const RATE = 'tasks/s';
 const CPU = 'CPU ms';
@@ -69,7 +81,7 @@ const trivial = (count: number, isWith: boolean): Case => ({
     }),
 });
 
-const BY_HAND = 'x => x + 1, 1e6, into better-sqlite3, 1000 at a time';
+const BY_HAND = `x => x + 1, ${power(MANY)}, into better-sqlite3, 1000 at a time`;
 
 /** What a session would be by hand: outcomes as they come, under the index of their task. */
 const byHand: Case = {
@@ -97,7 +109,7 @@ const byHand: Case = {
         database.close();
       };
       await runInto('warm-up', WARM_UP);
-      return rate(1e6, await timed(() => runInto('outcomes', 1e6)));
+      return rate(MANY, await timed(() => runInto('outcomes', MANY)));
     }),
 };
 
@@ -116,18 +128,20 @@ export const sessionCost: Suite = {
   name: 'session-cost',
   question: 'What does a session cost a run of 1 ms tasks, and one of tasks that do nothing?',
   rounds: 7,
+  warmUp:
+    'threads started, 2000 tasks (of 1 ms: 200 tasks of half a millisecond), into a session of their own where one is used',
   ...(cpu.prepare && { prepare: cpu.prepare }),
   cases: [
-    ...[2000, 10_000].flatMap((count) => [burned(count, false), burned(count, true)]),
-    ...[1e5, 1e6].flatMap((count) => [trivial(count, false), trivial(count, true)]),
+    ...BURNS.flatMap((count) => [burned(count, false), burned(count, true)]),
+    ...[FEW, MANY].flatMap((count) => [trivial(count, false), trivial(count, true)]),
     byHand,
   ],
   goals: [
-    ...[2000, 10_000].flatMap(slowdown),
+    ...BURNS.flatMap(slowdown),
     {
-      what: '1e6 trivial tasks: session / better-sqlite3 by hand',
+      what: `${power(MANY)} trivial tasks: session / better-sqlite3 by hand`,
       atLeast: 1,
-      of: (figure) => figure(trivialCase(1e6, true), RATE) / figure(BY_HAND, RATE),
+      of: (figure) => figure(trivialCase(MANY, true), RATE) / figure(BY_HAND, RATE),
     },
   ],
 };

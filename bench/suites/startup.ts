@@ -46,6 +46,7 @@ export const startup: Suite = {
   name: 'startup',
   question: 'How long from the start of a process to its first result?',
   rounds: 15,
+  warmUp: 'none, that is what is measured; files are in the page cache from the second round on',
   cases: [
     started('bare Node, prints a version', '-p', '"0.0.0"'),
     ofCommand('heddle --version', '--version'),
