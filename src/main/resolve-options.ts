@@ -283,3 +283,8 @@ function callback<T>(option: string, value: T): T {
 function expected(option: string, expectation: string, value: unknown): OptionError {
   return new OptionError(option, `Expected \`${option}\` to be ${expectation}, got ${describe(value)}`);
 }
+
+/** Whether values are to be encoded where they are made: something keeps them. */
+export function isKept({ session, cache }: ResolvedRunOptions): boolean {
+  return session !== undefined || cache !== undefined;
+}

@@ -38,15 +38,14 @@ export class RunSession implements Recorder, Known {
     this.#hasKeys = options.key !== undefined;
   }
 
-  /** Undefined when the options ask for nothing of the kind. @throws {@link HeddleError} HEDDLE_SESSION_* */
+  /** @throws {@link HeddleError} HEDDLE_SESSION_* */
   static async open(
     options: ResolvedRunOptions,
     identify: () => TaskIdentity,
     inputs: readonly unknown[] | undefined,
     total: number | undefined,
-  ): Promise<RunSession | undefined> {
+  ): Promise<RunSession> {
     const { session, shard, cache } = options;
-    if (session === undefined && shard === undefined && cache === undefined) return undefined;
     const task = identify();
     const values = cache === undefined ? undefined : new ValueCache(cache, task.hash);
     if (session === undefined) return new RunSession(undefined, values, options);
@@ -136,9 +135,4 @@ function hasAny(
 
 function keyOf(input: unknown): string {
   return taskKey(isTransfer(input) ? unwrapTransfer(input, []) : input);
-}
-
-/** Whether values are to be encoded where they are made. */
-export function isKept({ session, cache }: ResolvedRunOptions): boolean {
-  return session !== undefined || cache !== undefined;
 }

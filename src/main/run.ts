@@ -24,8 +24,8 @@ import { FailureGroups } from './failure-groups.js';
 import { Output } from './output.js';
 import { Counters, type Progress } from './progress.js';
 import { buildReport, type Report, type RunStatus } from './report.js';
-import type { ResolvedRunOptions } from './resolve-options.js';
-import { isKept, RunSession } from './run-session.js';
+import { isKept, type ResolvedRunOptions } from './resolve-options.js';
+import type { RunSession } from './run-session.js';
 import { Schedule } from './schedule.js';
 import { interruptedError, Selection } from './selection.js';
 import { named, Settler } from './settle.js';
@@ -184,8 +184,12 @@ export class RunCore {
 
   async #openSession(): Promise<void> {
     const { options, identify, inputs } = this.#parts;
+    if (!isKept(options) && options.shard === undefined) return;
     const list = Array.isArray(inputs) ? inputs : undefined;
-    this.#sessionOpening = RunSession.open(options, identify, list, this.#source.total);
+    // Loaded while the threads start; runs without a session do not pay for it.
+    this.#sessionOpening = import('./run-session.js').then(({ RunSession }) =>
+      RunSession.open(options, identify, list, this.#source.total),
+    );
     const session = await this.#sessionOpening;
     if (session === undefined || this.#isEnded) return;
     this.#session = session;

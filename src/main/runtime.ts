@@ -13,10 +13,14 @@ import type { ThreadChunk } from './executor/thread-chunk.js';
 import { callerLoad, ThreadPool } from './executor/thread-pool.js';
 import { type SharedThreads, ThreadsExecutor } from './executor/threads.js';
 import type { RunOptions, RuntimeOptions } from './options.js';
-import { type ResolvedRuntimeOptions, resolveRunOptions, resolveRuntimeOptions } from './resolve-options.js';
+import {
+  isKept,
+  type ResolvedRuntimeOptions,
+  resolveRunOptions,
+  resolveRuntimeOptions,
+} from './resolve-options.js';
 import { RunCore } from './run.js';
 import { Run } from './run-handle.js';
-import { isKept } from './run-session.js';
 import type { Inputs } from './source.js';
 import { type AnyTask, isTaskReference, type TaskReference } from './task-reference.js';
 

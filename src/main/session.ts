@@ -11,21 +11,13 @@ import type { Outcome } from '../protocol/outcome.js';
 import { describe } from '../protocol/serialized-error.js';
 import { DocumentStore } from '../session/document.js';
 import type { Identity } from '../session/manifest.js';
-import { describeDamage } from '../session/quarantine.js';
 import { sessionError } from '../session/session-error.js';
-import {
-  findDamages,
-  listFolder,
-  type OutcomeFilter,
-  readIdentity,
-  readOutcomes,
-  readSize,
-  readStatus,
-  removeSession,
-  repair,
-  type SessionStatus,
-} from '../session/session-view.js';
+import { listFolder, readSize } from '../session/session-folder.js';
+import type { OutcomeFilter, SessionStatus } from '../session/session-view.js';
 import { outcomeOf } from './outcome-block.js';
+
+/** Not imported at the top: programs that only run batches must not pay for it. */
+const view = () => import('../session/session-view.js');
 
 /** A session at a place. Nothing is held open. Made by {@link openSession}. */
 export class Session {
@@ -39,13 +31,13 @@ export class Session {
   }
 
   /** How the session stands now. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_FORMAT */
-  status(): Promise<SessionStatus> {
-    return readStatus(this.path);
+  async status(): Promise<SessionStatus> {
+    return (await view()).readStatus(this.path);
   }
 
   /** What the session is about, without reading all of it. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _DAMAGED */
-  identity(): Promise<Identity | undefined> {
-    return readIdentity(this.path);
+  async identity(): Promise<Identity | undefined> {
+    return (await view()).readIdentity(this.path);
   }
 
   /**
@@ -54,11 +46,14 @@ export class Session {
    * @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_FORMAT
    */
   async *outcomes<Value = unknown>(filter: OutcomeFilter = {}): AsyncGenerator<Outcome<Value>, void> {
+    const { readOutcomes } = await view();
     for await (const record of readOutcomes(this.path, filter)) yield outcomeOf(record) as Outcome<Value>;
   }
 
   /** Checks every checksum; answers what is damaged, in words. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND */
   async verify(): Promise<string[]> {
+    const { findDamages } = await view();
+    const { describeDamage } = await import('../session/quarantine.js');
     return (await findDamages(this.path)).map(describeDamage);
   }
 
@@ -68,12 +63,12 @@ export class Session {
    * @throws {@link HeddleError} HEDDLE_SESSION_BUSY, HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_DAMAGED
    */
   async repair(): Promise<readonly string[]> {
-    return repair(this.path);
+    return (await view()).repair(this.path);
   }
 
   /** Deletes the session. @throws {@link HeddleError} HEDDLE_SESSION_BUSY, HEDDLE_SESSION_NOT_FOUND */
   async remove(): Promise<void> {
-    removeSession(this.path);
+    (await view()).removeSession(this.path);
   }
 
   /** Size on disk, and when it was last written to. */

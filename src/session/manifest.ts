@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { HeddleError } from '../protocol/errors.js';
 import { disk, noSpace, readSmall, syncFolder } from './disk.js';
+import { FORMAT, newerFormat } from './format.js';
 import { withLock } from './lock.js';
 import { MANIFEST } from './names.js';
-import { FORMAT, newerFormat } from './recovery.js';
 
 /** What a session is about; it must be the same in every run. */
 export interface Identity {

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
 import { type Claim, currentClaims, Fence, newestEpoch, tryClaim } from './claims.js';
 import { disk, isMissing, makeFolderDurably, syncName } from './disk.js';
+import { FORMAT } from './format.js';
 import { type Damage, firstFrame } from './frames.js';
 import { Journal } from './journal.js';
 import { holdLive, liveState, type Release } from './lock.js';
@@ -31,7 +32,7 @@ import {
 import { livenessOf, thisProcess } from './owner.js';
 import { setAside } from './quarantine.js';
 import { hashIdOf, idOf, noteLine } from './record.js';
-import { FORMAT, type Head, headOf, MOST_TRIES, type Recovery, recover } from './recovery.js';
+import { type Head, headOf, MOST_TRIES, type Recovery, recover } from './recovery.js';
 
 /** What a session is opened with. */
 export interface OpenRequest {

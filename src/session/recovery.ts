@@ -13,16 +13,13 @@
  */
 
 import { join } from 'node:path';
-import { HeddleError } from '../protocol/errors.js';
 import { disk, isMissing } from './disk.js';
+import { FORMAT, newerFormat } from './format.js';
 import { type Damage, firstFrame, type Scan, scanFrames } from './frames.js';
 import type { Identity } from './manifest.js';
 import { baseEpoch, baseName, claimEpoch, conflicts, type LaneName, type Part, parseLane } from './names.js';
 import { type BodyReader, type Note, readBody } from './record.js';
 import { Recorded } from './recorded.js';
-
-/** Version of everything that is written here. A session with a newer one is refused. */
-export const FORMAT = 1;
 
 /** The first line of a lane or a base. */
 export interface Head {
@@ -242,12 +239,4 @@ export function headOf(body: Buffer | undefined): Head | undefined {
   const head = (JSON.parse(line) as { '@head'?: Head })['@head'];
   if (head !== undefined && head.format > FORMAT) throw newerFormat(head.format);
   return head;
-}
-
-/** The error for a session that a later release wrote. */
-export function newerFormat(format: number): HeddleError {
-  return new HeddleError(
-    'HEDDLE_SESSION_FORMAT',
-    `The session has format ${format}; this heddle knows format ${FORMAT}. Use the release that wrote it, or a newer one`,
-  );
 }

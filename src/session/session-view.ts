@@ -5,17 +5,18 @@
 import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
 import { currentClaims } from './claims.js';
-import { disk, isMissing } from './disk.js';
+import { disk } from './disk.js';
 import { isSoundState } from './document.js';
 import type { Damage } from './frames.js';
 import { STALE_MS } from './limits.js';
 import { type Identity, type RunState, readManifest } from './manifest.js';
-import { claimEpoch, isOurs, MANIFEST, parseLane, stateVersion } from './names.js';
+import { claimEpoch, isOurs, MANIFEST, stateVersion } from './names.js';
 import { identityIn, isOwned } from './open-session.js';
 import { describeDamage, makeQuarantine } from './quarantine.js';
 import type { OutcomeOnDisk } from './record.js';
 import { type Recovery, recover } from './recovery.js';
 import { sessionError } from './session-error.js';
+import { isSession } from './session-folder.js';
 import { SessionWriter } from './session-writer.js';
 
 /** A run that works, or worked, on a session. */
@@ -41,19 +42,6 @@ export interface SessionStatus {
   readonly runs: readonly SessionRun[];
   /** What is damaged, in words. */
   readonly damages: readonly string[];
-}
-
-/** True when a session stands there. */
-export function isSession(folder: string): boolean {
-  try {
-    const files = disk.list(folder);
-    const isNamed = (file: string) => claimEpoch(file) !== undefined || stateVersion(file) !== undefined;
-    return files.some(isNamed) || readManifest(folder).kind === 'sound';
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
-    throw sessionError(folder, error);
-  }
 }
 
 /** Reads a session; its files are held open until `recorded.close()`. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _WRITE */
@@ -204,19 +192,6 @@ function moveAside(folder: string, file: string): void {
   disk.rename(join(folder, file), join(makeQuarantine(folder), file));
 }
 
-/** When something was last written to a session, in ms since the epoch, and how large it is. */
-export function readSize(folder: string): { readonly bytes: number; readonly changedAt: number } {
-  let bytes = 0;
-  let changedAt = 0;
-  for (const file of disk.list(folder)) {
-    const stats = disk.stat(join(folder, file));
-    if (stats === undefined) continue;
-    bytes += stats.size;
-    if (parseLane(file) !== undefined || file === MANIFEST) changedAt = Math.max(changedAt, stats.mtimeMs);
-  }
-  return { bytes, changedAt };
-}
-
 /** Removes a session that nobody works on. @throws {@link HeddleError} HEDDLE_SESSION_BUSY, _NOT_FOUND */
 export function removeSession(folder: string): void {
   if (!isSession(folder)) throw notFound(folder);
@@ -234,14 +209,4 @@ export function removeSession(folder: string): void {
     'HEDDLE_SESSION_INVALID',
     `The session in ${folder} was removed; the folder holds other files (${left.slice(0, 3).join(', ')}), which were left there`,
   );
-}
-
-/** The names in a folder of sessions. */
-export function listFolder(folder: string): string[] {
-  try {
-    return disk.list(folder).filter((name) => isSession(join(folder, name)));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw sessionError(folder, error);
-  }
 }

@@ -1,0 +1,45 @@
+/**
+ * What can be told of session folders from outside, by the names of their files and the manifest: little has to be loaded for it.
+ */
+
+import { join } from 'node:path';
+import { disk, isMissing } from './disk.js';
+import { readManifest } from './manifest.js';
+import { claimEpoch, MANIFEST, parseLane, stateVersion } from './names.js';
+import { sessionError } from './session-error.js';
+
+/** True when a session stands there. */
+export function isSession(folder: string): boolean {
+  try {
+    const files = disk.list(folder);
+    const isNamed = (file: string) => claimEpoch(file) !== undefined || stateVersion(file) !== undefined;
+    return files.some(isNamed) || readManifest(folder).kind === 'sound';
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw sessionError(folder, error);
+  }
+}
+
+/** When something was last written to a session, in ms since the epoch, and how large it is. */
+export function readSize(folder: string): { readonly bytes: number; readonly changedAt: number } {
+  let bytes = 0;
+  let changedAt = 0;
+  for (const file of disk.list(folder)) {
+    const stats = disk.stat(join(folder, file));
+    if (stats === undefined) continue;
+    bytes += stats.size;
+    if (parseLane(file) !== undefined || file === MANIFEST) changedAt = Math.max(changedAt, stats.mtimeMs);
+  }
+  return { bytes, changedAt };
+}
+
+/** The names in a folder of sessions. */
+export function listFolder(folder: string): string[] {
+  try {
+    return disk.list(folder).filter((name) => isSession(join(folder, name)));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw sessionError(folder, error);
+  }
+}
