@@ -14,6 +14,7 @@ import { SessionWriter, type ToldState } from '../session/session-writer.js';
 import type { Chunk } from './executor/executor.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
 import type { Known } from './selection.js';
+import type { Inputs } from './source.js';
 
 /** Outcomes of short tasks come in bunches of some milliseconds; a consumer sees them this much later at most. */
 const FLUSH_PAUSE_MS = 10;
@@ -42,7 +43,7 @@ export class RunSession implements Recorder, Known {
   static async open(
     options: ResolvedRunOptions,
     identify: () => TaskIdentity,
-    inputs: readonly unknown[] | undefined,
+    inputs: Inputs<unknown>,
     total: number | undefined,
   ): Promise<RunSession> {
     const { session, shard, cache } = options;
@@ -62,7 +63,7 @@ export class RunSession implements Recorder, Known {
       force: session.force,
       staleMs: session.staleMs,
       isBatch:
-        session.isBatch ?? (inputs === undefined ? undefined : (has) => hasAny(inputs, options.key, has)),
+        session.isBatch ?? (Array.isArray(inputs) ? (has) => hasAny(inputs, options.key, has) : undefined),
     });
     return new RunSession(writer, values, options);
   }

@@ -185,10 +185,9 @@ export class RunCore {
   async #openSession(): Promise<void> {
     const { options, identify, inputs } = this.#parts;
     if (!isKept(options) && options.shard === undefined) return;
-    const list = Array.isArray(inputs) ? inputs : undefined;
     // Loaded while the threads start; runs without a session do not pay for it.
     this.#sessionOpening = import('./run-session.js').then(({ RunSession }) =>
-      RunSession.open(options, identify, list, this.#source.total),
+      RunSession.open(options, identify, inputs, this.#source.total),
     );
     const session = await this.#sessionOpening;
     if (session === undefined || this.#isEnded) return;
@@ -279,6 +278,7 @@ export class RunCore {
         this.#chunkSize.learn(count, (times[count] as number) - (times[0] as number), bytes);
         this.#settler.settle(chunk, message, workerId);
       },
+      onRecalled: (chunk, from) => this.#schedule.recalled(chunk, from),
       onProgress: (chunk, position, fraction, note) => {
         if (this.events.isRead)
           this.events.emit({ type: 'task-progress', ...named(chunk, position), fraction, note });
@@ -358,7 +358,7 @@ export class RunCore {
   }
 
   async #closeSession(isAllRead: boolean): Promise<void> {
-    // One that was still being opened when the run ended is let go as well.
+    // One that was still being opened is let go as well.
     const session = this.#session ?? (await this.#sessionOpening?.catch(() => undefined));
     if (session?.writer === undefined) return;
     try {

@@ -6,7 +6,8 @@
  * appears, and runs in a microtask: never within the call of somebody else.
  *
  * Slots: one per concurrent task. When there are as many as threads and tasks are short, each thread also gets the next
- * chunk ahead of time (marked exclusive, so that the two never overlap): it then never waits for this thread.
+ * chunk ahead of time (marked exclusive, so that the two never overlap): it then never waits for this thread. What was sent ahead and
+ * would wait is taken back as soon as another thread is idle (executor/rebalance.ts).
  * Suspects take one slot each, in a thread of their own; while there are any, nothing is sent ahead of time.
  *
  * Stopping, in this order:
@@ -109,6 +110,14 @@ export class Schedule {
     this.#backoffs.set(timer, chunk);
   }
 
+  /** Tasks of a chunk in flight, from this position on, did not begin and will not. */
+  recalled(chunk: Chunk, from: number): void {
+    this.#host.counters.running -= chunk.inputs.length - from;
+    for (let position = from; position < chunk.inputs.length; position++)
+      this.#runAgain(single(chunk, position, {}));
+    this.pump();
+  }
+
   /** Asks for the free slots to be filled. */
   pump(): void {
     if (this.#isAskedFor) return;
@@ -176,6 +185,7 @@ export class Schedule {
       this.#host.onSourceError(error);
     }
     this.#isFilling = false;
+    if (!this.isStopping) this.#host.executor().rebalance(this.#host.concurrency);
     this.checkIdle();
   }
 

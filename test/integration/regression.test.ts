@@ -296,6 +296,26 @@ describe('figures and limits', () => {
     expect(values).toEqual([undefined, 'HEDDLE_SERVICE_UNAVAILABLE', 42]);
   });
 
+  it.each([
+    ['input', 'auto'],
+    ['completion', 'auto'],
+    ['input', 1],
+  ] as const)('a task that blocks its thread holds nobody up: order %s, chunk %s', async (order, chunk) => {
+    await using pair = createRuntime({ threads: 2 });
+    const cell = new SharedArrayBuffer(4);
+    const others = 400;
+    function* source() {
+      for (let i = 0; i <= others; i++) yield i === 150 ? { cell, waitFor: others } : { cell };
+    }
+    const outcomes = await pair.run(fixture('gate.js'), source(), { order, chunk, window: 1000 }).outcomes();
+
+    const values = outcomes.map((outcome) =>
+      outcome.status === 'succeeded' ? outcome.value : outcome.error,
+    );
+    expect(values.filter((value) => value !== 'counted')).toEqual(['all others ran']);
+    expect(values).toHaveLength(others + 1);
+  });
+
   it('long tasks behind many short ones spread over the threads', async () => {
     function* source() {
       for (let i = 0; i < 20_000; i++) yield { do: 'ok' };

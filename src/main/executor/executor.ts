@@ -36,6 +36,8 @@ export interface Chunk {
 /** What an executor tells while it executes a chunk. */
 export interface ChunkListener {
   onSettled(chunk: Chunk, message: SettledMessage, workerId: number): void;
+  /** Tasks of a chunk in flight from this position on will not begin: run them again, nothing happened. */
+  onRecalled(chunk: Chunk, from: number): void;
   onProgress(chunk: Chunk, position: number, fraction: number, note: string | undefined): void;
   onLog(chunk: Chunk, position: number, level: LogLevel, message: string, fields: unknown): void;
   /** A thread ended and was replaced. */
@@ -99,6 +101,8 @@ export interface Executor {
    * @param budgetMs - end behind the task that runs at this time; what is left comes back
    */
   execute(chunk: Chunk, exclusive: boolean, budgetMs: number | undefined): Execution;
+  /** Called when nothing can be started: moves tasks that wait to where they can begin. @param wanted - tasks that may execute at once */
+  rebalance(wanted: number): void;
   /** Lets go of what belongs to this run. */
   close(): Promise<void>;
 }

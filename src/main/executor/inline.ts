@@ -80,6 +80,8 @@ export class InlineExecutor implements Executor {
     });
   }
 
+  rebalance(): void {}
+
   async close(): Promise<void> {}
 }
 

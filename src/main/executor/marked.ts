@@ -75,6 +75,9 @@ export class MarkedExecutor implements Executor {
     };
   }
 
+  /** A task is sent only where it begins at once. */
+  rebalance(): void {}
+
   close(): Promise<void> {
     return this.#executor.close();
   }

@@ -9,13 +9,14 @@
  * its thread at once; one that did is given the grace time first. Tasks of other chunks on that thread run again.
  */
 
-import { ControlCell, PHASES } from '../../protocol/control-cell.js';
+import { ControlCell, now, PHASES } from '../../protocol/control-cell.js';
 import { HeddleError } from '../../protocol/errors.js';
 import { serializeError } from '../../protocol/serialized-error.js';
+import { isTransfer } from '../../protocol/transfer.js';
 import { AttemptWatch } from './attempt-watch.js';
 import type { ChunkState } from './blame.js';
 import { type Answer, type Caller, type Channel, nextRequestId } from './channel.js';
-import type { Chunk, Leftover } from './executor.js';
+import { type Chunk, type Leftover, leftoversFrom } from './executor.js';
 import type { ThreadPool } from './thread-pool.js';
 
 /** Why heddle ended the thread of a chunk, and which attempt it meant. */
@@ -51,14 +52,20 @@ export class ThreadChunk implements Caller {
   readonly pool: ThreadPool;
   /** Set for all chunks of a thread once its death was judged: what it means for the task that was at hand. */
   verdict: Leftover | 'nobody' | undefined;
+  /** Its inputs can be sent once only. */
+  readonly isMoving: boolean;
   readonly #host: ChunkHost;
   readonly #watch: AttemptWatch;
+  /** Tasks from this position on were taken back. */
+  #limit: number;
   #channel: Channel | undefined;
   #kill: Kill | undefined;
 
   constructor(chunk: Chunk, pool: ThreadPool, host: ChunkHost) {
     this.chunk = chunk;
     this.pool = pool;
+    this.isMoving = chunk.inputs.some(isTransfer);
+    this.#limit = chunk.inputs.length;
     this.#host = host;
     this.#watch = new AttemptWatch(this.cell, host.timeoutMs, {
       isHeldUp: () => this.#isHeldUp(),
@@ -77,6 +84,38 @@ export class ThreadChunk implements Caller {
 
   get reported(): number {
     return this.#watch.reported;
+  }
+
+  /** All its tasks were reported, or taken back. */
+  get isReported(): boolean {
+    return this.reported >= this.#limit;
+  }
+
+  /** What has neither been reported nor taken back. */
+  get leftovers(): Leftover[] {
+    return leftoversFrom(this.chunk, this.reported, this.cell.begun).slice(0, this.#limit - this.reported);
+  }
+
+  /** Some of its tasks have not begun and can run elsewhere. */
+  get isRecallable(): boolean {
+    return !this.isOver && !this.isMoving && !this.chunk.isolated && this.cell.begun < this.#limit;
+  }
+
+  /** It waits behind another request of its thread. */
+  get isQueued(): boolean {
+    return this.cell.begun === 0 && (this.#channel?.inFlight ?? 0) > 1;
+  }
+
+  /** How long the running task has been at it, in ms. */
+  get ranFor(): number {
+    return this.isRunning ? now() - this.cell.since : 0;
+  }
+
+  /** Takes back what has not begun. @returns the position from which on nothing will begin */
+  recall(): number {
+    this.cell.stop();
+    this.#limit = this.cell.begun;
+    return this.#limit;
   }
 
   /** What blame.ts needs to know. */

@@ -68,6 +68,11 @@ export class ThreadPool {
     return this.#options.threads;
   }
 
+  /** True while a thread that has come up has nothing to do. */
+  get hasIdleThread(): boolean {
+    return this.#channels.some(({ isUp, inFlight }) => isUp && inFlight === 0);
+  }
+
   /** Loads a task module on a thread. Rejects when the thread dies. */
   load(request: Omit<LoadRequest, 'type' | 'id'>): Promise<LoadAnswer> {
     const id = nextRequestId();

@@ -23,6 +23,7 @@ import {
   type Executor,
   leftoversFrom,
 } from './executor.js';
+import { Rebalancer } from './rebalance.js';
 import { ServiceOffer } from './services.js';
 import { type ChunkHost, type ChunkLimits, ThreadChunk } from './thread-chunk.js';
 import {
@@ -67,6 +68,7 @@ export class ThreadsExecutor implements Executor, ChunkHost {
   readonly #services: ServiceOffer;
   readonly #unsubscribe: () => void;
   readonly #ends = new Map<ThreadChunk, (end: ChunkEnd) => void>();
+  readonly #rebalancer: Rebalancer;
   #loadTimer: NodeJS.Timeout | undefined;
 
   constructor(shared: SharedThreads, run: ThreadsRun) {
@@ -77,6 +79,14 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     this.#services = new ServiceOffer(run.services);
     this.#unsubscribe = shared.pool.onStray((workerId, error) => {
       run.listener.onWorkerExit(workerId, strayError(error));
+    });
+    this.#rebalancer = new Rebalancer({
+      hasIdleThread: () => shared.pool.hasIdleThread,
+      chunks: () => this.#ends.keys(),
+      onRecalled: (sent, from) => {
+        if (from === 0) this.#abandon(sent);
+        else run.listener.onRecalled(sent.chunk, from);
+      },
     });
   }
 
@@ -119,7 +129,12 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     };
   }
 
+  rebalance(wanted: number): void {
+    this.#rebalancer.look(wanted);
+  }
+
   async close(): Promise<void> {
+    this.#rebalancer.close();
     this.#unsubscribe();
     this.#services.close();
     clearTimeout(this.#loadTimer);
@@ -166,7 +181,7 @@ export class ThreadsExecutor implements Executor, ChunkHost {
         return undefined;
       case 'over':
         return this.#over(from, {
-          leftovers: leftoversFrom(chunk, from.reported, cell.begun),
+          leftovers: from.leftovers,
           ...(answer.error !== undefined && { fatal: reviveError(answer.error) }),
         });
       case 'loaded':
@@ -177,7 +192,7 @@ export class ThreadsExecutor implements Executor, ChunkHost {
   }
 
   onLost(from: ThreadChunk, error: unknown): void {
-    const leftovers = leftoversFrom(from.chunk, from.reported, from.cell.begun);
+    const { leftovers } = from;
     // Threads cannot be started at all.
     if (isHeddleError(error)) this.#over(from, { leftovers, fatal: error });
     else this.#over(from, this.#died(from, error));
@@ -200,7 +215,7 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     else this.#tell(sent, end);
   }
 
-  /** The run does not wait for this chunk, which has not begun. What its thread may still say is not heard. */
+  /** Nobody waits for this chunk, which has not begun and will not. What its thread may still say is not heard. */
   #abandon(sent: ThreadChunk): void {
     sent.close();
     this.#tell(sent, { leftovers: leftoversFrom(sent.chunk, 0, 0) });
@@ -221,8 +236,7 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     how: { readonly exclusive: boolean; readonly budgetMs: number | undefined },
     transferList: Transferable[],
   ): ChunkRequest {
-    const { chunk } = sent;
-    const isMoving = chunk.inputs.some(isTransfer);
+    const { chunk, isMoving } = sent;
     return {
       type: 'chunk',
       id: sent.id,
@@ -244,8 +258,7 @@ export class ThreadsExecutor implements Executor, ChunkHost {
 
   #died(sent: ThreadChunk, error: unknown): ChunkEnd {
     if (sent.verdict === undefined) this.#judge(sent, error);
-    const leftovers = leftoversFrom(sent.chunk, sent.reported, sent.cell.begun);
-    const { verdict } = sent;
+    const { leftovers, verdict } = sent;
     if (verdict === undefined || verdict === 'nobody') return { leftovers };
     if (verdict.kind === 'unexplained' && sent.cell.phase === PHASES.loading && sent.cell.begun === 0) {
       return { leftovers, fatal: startError(this.#run.module, error) };
@@ -279,7 +292,7 @@ export class ThreadsExecutor implements Executor, ChunkHost {
         };
       } else if (verdicts[i] === 'suspect') {
         each.verdict = { position: begun - 1, kind: 'suspect' };
-      } else if (isExplained || each.reported >= each.chunk.inputs.length) {
+      } else if (isExplained || each.isReported) {
         each.verdict = 'nobody';
       } else {
         each.verdict = { position: each.reported, kind: 'unexplained', error: reason, workerId: threadId };
