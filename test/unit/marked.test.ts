@@ -39,6 +39,7 @@ async function execute(
       marks.push('executed');
       return execution;
     },
+    rebalance: () => {},
     close: () => Promise.resolve(),
   };
   const marker = {
