@@ -61,11 +61,16 @@ export class ControlCell {
     Atomics.store(this.#int, BEGUN, position);
   }
 
-  /** Thread: it has the request and loads the module. */
+  /** Thread: it has the request. */
+  pickUp(threadId: number): void {
+    Atomics.store(this.#int, THREAD, threadId);
+  }
+
+  /** Thread: it loads the module, which may end it. */
   startLoading(threadId: number): void {
     this.#float[SINCE] = now();
     Atomics.store(this.#int, PHASE, PHASES.loading);
-    Atomics.store(this.#int, THREAD, threadId);
+    this.pickUp(threadId);
   }
 
   /** Thread: where it is within the task. */

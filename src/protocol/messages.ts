@@ -100,6 +100,8 @@ export interface SettledMessage {
   /** Values by position - from, encoded where the request asks for it; undefined at the positions that failed. */
   readonly values: readonly unknown[];
   readonly failures: readonly AttemptFailure[] | undefined;
+  /** The chunk is over, and this is the last message about it. */
+  readonly isLast: boolean;
 }
 
 /** An attempt that did not succeed. */
@@ -136,7 +138,7 @@ export interface ServicesMessage {
   readonly port: MessagePort;
 }
 
-/** The chunk is over, and this is the last message about it. Never sent when the thread dies. */
+/** The chunk is over: the last message about it, unless a SettledMessage was. */
 export interface OverMessage {
   readonly type: 'over';
   readonly id: number;

@@ -13,6 +13,8 @@ export type SendSettled = (message: SettledMessage, transferList: readonly Trans
 /** What a chunk needs of its surroundings: a thread's port, or the caller itself. */
 export interface ChunkChannel {
   readonly settled: SendSettled;
+  /** Whether the last report may also say that the chunk is over. */
+  mayEnd(): boolean;
   progress(position: number, fraction: number, note: string | undefined): void;
   log(position: number, level: LogLevel, message: string, fields: unknown): void;
   services(): RemoteServices<Services>;
@@ -38,7 +40,7 @@ export interface ChunkWork {
 
 /** workers/run-chunk.ts */
 export interface ChunkRunner {
-  runChunk(task: LoadedTask, work: ChunkWork, cell: ControlCell, channel: ChunkChannel): Promise<void>;
+  runChunk(task: LoadedTask, work: ChunkWork, cell: ControlCell, channel: ChunkChannel): Promise<boolean>;
 }
 
 /** workers/load-task.ts */

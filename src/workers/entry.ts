@@ -20,8 +20,9 @@ import type {
   ThreadSettings,
 } from '../protocol/messages.js';
 import { describe, reviveError, serializeError } from '../protocol/serialized-error.js';
+import type { LoadedTask } from '../protocol/task.js';
 import type { ChunkChannel } from '../protocol/thread-side.js';
-import { loadTask } from './load-task.js';
+import { loadedTask, loadTask } from './load-task.js';
 import { flushChunks, runChunk } from './run-chunk.js';
 import { endedServices, servicesOf } from './services.js';
 
@@ -93,22 +94,30 @@ async function run(request: ChunkRequest): Promise<void> {
   const { id, runId } = request;
   const chunk: Running = { reason: undefined, wake: undefined };
   const cell = new ControlCell(request.cell);
-  cell.startLoading(threadId);
   let release: (() => void) | undefined;
   let failure: unknown;
+  let isToldOver = false;
   running.set(id, chunk);
   try {
-    const task = await loadTask(request.module);
-    cell.phase = PHASES.between;
+    const task = loadedTask(request.module) ?? (await loadFor(request.module, cell));
+    cell.pickUp(threadId);
     if (request.exclusive) release = await takeTurn(runId);
-    await runChunk(task, request, cell, chunkChannel(request, chunk));
-    if (isPrinting()) await flushOutput();
+    isToldOver = await runChunk(task, request, cell, chunkChannel(request, chunk));
+    if (!isToldOver) await flushOutput();
   } catch (error) {
     failure = error;
   }
   running.delete(id);
-  send({ type: 'over', id, error: failure === undefined ? undefined : serializeError(failure) });
+  if (!isToldOver)
+    send({ type: 'over', id, error: failure === undefined ? undefined : serializeError(failure) });
   release?.();
+}
+
+async function loadFor(module: string, cell: ControlCell): Promise<LoadedTask> {
+  cell.startLoading(threadId);
+  const task = await loadTask(module);
+  cell.phase = PHASES.between;
+  return task;
 }
 
 function isPrinting(): boolean {
@@ -140,6 +149,7 @@ async function takeTurn(runId: number): Promise<() => void> {
 function chunkChannel({ id, runId }: ChunkRequest, chunk: Running): ChunkChannel {
   return {
     settled: (message, transferList) => send(message, transferList),
+    mayEnd: () => !isPrinting(),
     progress: (position, fraction, note) => send({ type: 'progress', id, position, fraction, note }),
     log: (position, level, message, fields) => {
       try {

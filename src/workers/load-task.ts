@@ -5,14 +5,19 @@
  * project has it installed; otherwise the error says what to do. A module is loaded once for each thread.
  */
 
-import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HeddleError } from '../protocol/errors.js';
 import { describe } from '../protocol/serialized-error.js';
 import type { LoadedTask, TaskFunction } from '../protocol/task.js';
 
-const loaded = new Map<string, Promise<LoadedTask>>();
+const loading = new Map<string, Promise<LoadedTask>>();
+const loaded = new Map<string, LoadedTask>();
+
+/** The task function of a module that this thread has loaded. */
+export function loadedTask(module: string): LoadedTask | undefined {
+  return loaded.get(module);
+}
 
 /**
  * Imports a task module and returns its task function.
@@ -21,10 +26,11 @@ const loaded = new Map<string, Promise<LoadedTask>>();
  * @throws {@link HeddleError} HEDDLE_TASK_MODULE_NOT_FOUND, _INVALID or _LOAD, HEDDLE_TYPESCRIPT_UNSUPPORTED
  */
 export function loadTask(module: string): Promise<LoadedTask> {
-  let task = loaded.get(module);
+  let task = loading.get(module);
   if (task === undefined) {
     task = importTask(module);
-    loaded.set(module, task);
+    loading.set(module, task);
+    task.then((it) => loaded.set(module, it)).catch(() => {});
   }
   return task;
 }
@@ -94,7 +100,7 @@ async function importModule(module: string, shown: string): Promise<Record<strin
     }
     throw new HeddleError(
       'HEDDLE_TASK_MODULE_LOAD',
-      `Task module ${shown} failed while it was loaded: ${reason(cause, module)}`,
+      `Task module ${shown} failed while it was loaded: ${await reason(cause, module)}`,
       { cause },
     );
   }
@@ -133,10 +139,10 @@ function isMissing(error: unknown, module: string): boolean {
     : url === module;
 }
 
-function reason(error: unknown, module: string): string {
+async function reason(error: unknown, module: string): Promise<string> {
   if (!(error instanceof Error)) return describe(error);
   if (error.name !== 'SyntaxError') return `${error.name}: ${error.message}`;
-  const place = placeIn(error.stack) ?? placeIn(checkSyntax(module));
+  const place = placeIn(error.stack) ?? placeIn(await checkSyntax(module));
   return `SyntaxError: ${error.message}${place === undefined ? '' : ` (${place})`}`;
 }
 
@@ -146,8 +152,10 @@ function placeIn(text: string | undefined): string | undefined {
 }
 
 /** An import keeps the place of a syntax error to itself; `node --check` tells it. */
-function checkSyntax(module: string): string {
+async function checkSyntax(module: string): Promise<string> {
   if (!module.startsWith('file:')) return '';
+  // Not imported at the top: every thread would pay for it when it starts.
+  const { spawnSync } = await import('node:child_process');
   return (
     spawnSync(process.execPath, ['--check', fileURLToPath(module)], { encoding: 'utf8', timeout: 5000 })
       .stderr ?? ''

@@ -66,9 +66,13 @@ export class Report {
     this.#times[this.#count] = at;
   }
 
-  flush(): void {
+  /**
+   * @param isLast - nothing will follow
+   * @returns whether the message that says so was sent
+   */
+  flush(isLast = false): boolean {
     const count = this.#values.length;
-    if (count === 0) return;
+    if (count === 0) return false;
     const moved = this.#moved;
     const message: SettledMessage = {
       type: 'settled',
@@ -78,6 +82,7 @@ export class Report {
       times: this.#times.slice(0, count + 1),
       values: this.#values,
       failures: this.#failures,
+      isLast,
     };
     // A task may be running: it began when the last one that is reported here ended.
     this.#times[0] = this.#times[count] as number;
@@ -88,8 +93,10 @@ export class Report {
     this.#moved = undefined;
     try {
       this.#send(message, moved === undefined ? NOTHING : [...new Set([...moved.values()].flat())]);
+      return isLast;
     } catch {
-      this.#sendSingly(message, moved);
+      this.#sendSingly({ ...message, isLast: false }, moved);
+      return false;
     }
   }
 

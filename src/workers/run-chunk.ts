@@ -28,17 +28,21 @@ const PROGRESS_MS = 100;
 
 const chunksOfThisThread = new Set<ChunkRun>();
 
-/** Runs a chunk; fulfils when every task was reported or the control cell asked to stop. */
+/**
+ * Runs a chunk; fulfils when every task was reported or the control cell asked to stop.
+ *
+ * @returns whether the last report has said that the chunk is over
+ */
 export async function runChunk(
   task: LoadedTask,
   work: ChunkWork,
   cell: ControlCell,
   channel: ChunkChannel,
-): Promise<void> {
+): Promise<boolean> {
   const run = new ChunkRun(task, work, cell, channel);
   chunksOfThisThread.add(run);
   try {
-    await run.run();
+    return await run.run();
   } finally {
     chunksOfThisThread.delete(run);
   }
@@ -85,7 +89,7 @@ class ChunkRun {
     this.#host = this.#contextHost();
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<boolean> {
     const { inputs, budgetMs = Number.POSITIVE_INFINITY } = this.#work;
     const cell = this.#cell;
     const report = this.#report;
@@ -122,7 +126,7 @@ class ChunkRun {
     }
     clearImmediate(this.#turn);
     this.#awaited = undefined;
-    report.flush();
+    return report.flush(this.#channel.mayEnd());
   }
 
   flush(): void {

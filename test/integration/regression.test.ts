@@ -57,6 +57,14 @@ describe('nothing is lost', () => {
     expect(await values).toMatchObject({ code: 'HEDDLE_ABORTED' });
   });
 
+  it('when a thread ends as it picks a chunk up: the module that it has loaded is not to blame', async () => {
+    await using single = createRuntime({ threads: 1 });
+
+    const values = await single.run(fixture('exits-between.js'), ['arm', 'b', 'c'], { chunk: 1 }).values();
+
+    expect(values).toEqual(['arm', 'b', 'c']);
+  });
+
   it('when a later thread cannot load the module: every task that was read has an outcome', async () => {
     await using broken = once('throw');
     const run = broken.run(

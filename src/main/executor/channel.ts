@@ -4,7 +4,7 @@
  * All requests to the thread travel over it, several at once, told apart by their numbers. It lives as long as the thread: when that
  * dies, what it still said is read first, and then everybody who waits for an answer is told.
  *
- *   request ──► messages … ──► the last one ('loaded', 'over')        the thread is well
+ *   request ──► messages … ──► the last one (isLast)                  the thread is well
  *           └─► messages … ──► lost                                   it died, or the pool was closed
  *           └─► unsent                                                the request cannot be cloned; the thread never saw it
  */
@@ -40,6 +40,12 @@ export interface ChannelHost {
   onUp(channel: Channel): void;
   /** Its thread is dead; told before the callers are. `inFlight` of the channel still counts them. */
   onDeath(channel: Channel): void;
+}
+
+/** Nothing more will be said about its request. */
+export function isLast(answer: Answer): boolean {
+  const { type } = answer;
+  return type === 'over' || type === 'loaded' || (type === 'settled' && answer.isLast);
 }
 
 let requests = 0;
@@ -128,7 +134,7 @@ export class Channel {
         return undefined;
       default: {
         const caller = this.#callers.get(message.id);
-        if (message.type === 'over' || message.type === 'loaded') this.#forget(message.id);
+        if (isLast(message)) this.#forget(message.id);
         // What a task says when its chunk is over is heard by nobody.
         caller?.onAnswer(message);
       }

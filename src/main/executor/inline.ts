@@ -142,6 +142,10 @@ class InlineChunk implements ChunkChannel {
     this.#run.listener.onSettled(this.#chunk, message, 0);
   };
 
+  mayEnd(): boolean {
+    return false;
+  }
+
   progress(position: number, fraction: number, note: string | undefined): void {
     if (!this.#watch.isOver) this.#run.listener.onProgress(this.#chunk, position, fraction, note);
   }

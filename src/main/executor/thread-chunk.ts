@@ -15,7 +15,7 @@ import { serializeError } from '../../protocol/serialized-error.js';
 import { isTransfer } from '../../protocol/transfer.js';
 import { AttemptWatch } from './attempt-watch.js';
 import type { ChunkState } from './blame.js';
-import { type Answer, type Caller, type Channel, nextRequestId } from './channel.js';
+import { type Answer, type Caller, type Channel, isLast, nextRequestId } from './channel.js';
 import { type Chunk, type Leftover, leftoversFrom } from './executor.js';
 import type { ThreadPool } from './thread-pool.js';
 
@@ -144,8 +144,8 @@ export class ThreadChunk implements Caller {
   }
 
   onAnswer(answer: Answer): void {
-    if (this.isOver && answer.type !== 'over') return;
-    if (answer.type === 'settled') this.#watch.reported = answer.from + answer.values.length;
+    if (this.isOver && !isLast(answer)) return;
+    if (answer.type === 'settled' && !this.isOver) this.#watch.reported = answer.from + answer.values.length;
     this.#host.onAnswer(this, answer);
   }
 

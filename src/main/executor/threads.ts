@@ -171,7 +171,9 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     const { chunk, cell } = from;
     switch (answer.type) {
       case 'settled':
-        return listener.onSettled(chunk, answer, cell.threadId);
+        if (!from.isOver) listener.onSettled(chunk, answer, cell.threadId);
+        if (answer.isLast) this.#over(from, { leftovers: from.leftovers });
+        return undefined;
       case 'progress':
         return listener.onProgress(chunk, answer.position, answer.fraction, answer.note);
       case 'log':
