@@ -54,7 +54,7 @@ describe('heddle', () => {
         encoding: 'utf8',
         input: `${bash?.stdout}\nCOMP_WORDS=(heddle ${words.join(' ')} '')\nCOMP_CWORD=${words.length + 1}\n_heddle\necho "\${COMPREPLY[*]}"`,
       }).trim();
-    expect(completed()).toBe('run resume status results sessions verify completion help');
+    expect(completed()).toBe('run resume status results sessions verify bench completion help');
     expect(completed('results', '--status')).toBe('succeeded failed');
   });
 });

@@ -1,5 +1,6 @@
 /** The commands, in the order of help. Parsing, help, completion and the test of docs/cli.md are made of this table. */
 
+import { BENCH_FLAGS } from './bench-flags.js';
 import type { Flag } from './flag.js';
 import { RESUME_FLAGS, RUN_FLAGS } from './flags.js';
 import { RESULTS_FLAGS, SESSIONS_FLAGS, STATUS_FLAGS, VERIFY_FLAGS } from './session-flags.js';
@@ -60,5 +61,14 @@ export const COMMANDS = {
     help: 'Checks every checksum of a session.',
     flags: VERIFY_FLAGS,
     takesSession: true,
+  },
+  bench: {
+    name: 'bench',
+    args: [
+      ['<task-module>', 'the file that default-exports the task function'],
+      ['[inputs...]', 'inputs, as strings; after them come those of --glob, then those of -i'],
+    ],
+    help: 'Runs a sample of the inputs in several ways and says which flags to use.',
+    flags: BENCH_FLAGS,
   },
 } as const satisfies Record<string, CommandRow>;

@@ -6,6 +6,7 @@
  */
 
 import { Command, CommanderError } from 'commander';
+import type { BenchFlags } from './bench-flags.js';
 import { COMMANDS, type CommandRow } from './commands.js';
 import { type Ending, EXIT } from './exit-codes.js';
 import { optionsOf } from './flag.js';
@@ -30,6 +31,14 @@ written. Ctrl-C once lets running tasks finish, twice stops them.`;
 const RESUME_NOTES = `
 Module, inputs and flags are those of the session's last run; flags given here take their place.
 heddle status lists the sessions.`;
+
+const BENCH_NOTES = `
+The task runs over the sample many times, (rounds + 2) x variants or so: what it does to the world happens as often.
+Variants: a plain loop, heddle on the main thread, 1 to n threads, sizes of chunks, tasks at once. All must give
+equal results. Nothing is recorded.
+
+Exit codes: 0 with a report, 1 the task is to blame that there is none, 2 wrong usage, 70 a bug in heddle,
+74 the report could not be written. Ctrl-C ends it at once.`;
 
 /** Parses the arguments and runs the command that they name. */
 export async function main(args: readonly string[]): Promise<Ending> {
@@ -88,6 +97,12 @@ function makeProgram(onEnd: (ending: Ending) => void): Command {
     const { verifyCommand } = await import('./sessions/verify-command.js');
     onEnd(await verifyCommand(session, flags));
   });
+  addCommand(program, COMMANDS.bench)
+    .addHelpText('after', BENCH_NOTES)
+    .action(async (module: string, inputs: string[], flags: BenchFlags) => {
+      const { benchCommand } = await import('./bench/bench-command.js');
+      onEnd(await benchCommand({ module, args: inputs, flags }));
+    });
   addCompletion(program);
   return program;
 }

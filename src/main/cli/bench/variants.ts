@@ -1,0 +1,166 @@
+/**
+ * Variants: the ways of running one sample that `heddle bench` compares, and which of them are worth measuring.
+ *
+ *   loop                   a plain loop that awaits one task after the other on the main thread: what a user has without heddle.
+ *                          The baseline of every speed-up
+ *   inline                 heddle on the main thread
+ *   1, 2, … n threads      with automatic chunks; beyond four only powers of two and n. Where tasks wait, n only
+ *   n threads, chunk k     where tasks are so short that chunks matter, and there are enough of them to fill every thread
+ *   inline and n threads   at 4n, 16n and 64n tasks at once, where tasks wait: half the sample at most, so that places are taken
+ *                          more than once
+ *
+ * Lists that the user gives take the place of these. The order is that of importance: when time is short, the last go first. The table
+ * has its own order (`byPlace`).
+ */
+
+/** One way of running the sample. */
+export interface Variant {
+  /** As the table shows it; no two are the same. */
+  readonly name: string;
+  readonly kind: 'loop' | 'inline' | 'threads';
+  /** 1 for the main thread. */
+  readonly threads: number;
+  readonly concurrency: number;
+  readonly chunk: number | 'auto';
+  /** What to give to `heddle run`; undefined for the loop, which is not heddle. */
+  readonly flags: readonly string[] | undefined;
+}
+
+/** What the choice depends on. */
+export interface VariantRequest {
+  /** Processors, which is what `heddle run` takes without flags. */
+  readonly cores: number;
+  readonly sampleCount: number;
+  /** Mean time of one task in the loop. */
+  readonly taskMs: number;
+  /** Mean size of input and value. */
+  readonly taskBytes: number;
+  /** Tasks wait rather than compute. */
+  readonly waits: boolean;
+  readonly threads: readonly number[] | undefined;
+  readonly chunks: readonly (number | 'auto')[] | undefined;
+  readonly concurrencies: readonly number[] | undefined;
+}
+
+export const LOOP: Variant = {
+  name: 'plain loop',
+  kind: 'loop',
+  threads: 1,
+  concurrency: 1,
+  chunk: 1,
+  flags: undefined,
+};
+
+const CHUNKS = [1, 16, 256];
+const TIMES_THREADS = [4, 16, 64];
+/** What a message to a thread costs about; chunks that need more of that than a round takes otherwise show nothing new. */
+const MESSAGE_MS = 0.05;
+const MOST_MESSAGES_MS = 1000;
+/** Larger messages only take memory. */
+const MOST_CHUNK_BYTES = 16e6;
+/** Automatic chunks hold about so much work. */
+const CHUNK_MS = 10;
+
+/** The variants to measure, the most important first. */
+export function chooseVariants(request: VariantRequest): Variant[] {
+  const { cores } = request;
+  const counts = request.threads ?? threadCounts(cores);
+  const top = Math.max(...counts);
+  const all = [
+    LOOP,
+    threaded(cores, top),
+    inline(1),
+    ...(counts.includes(1) && !(request.waits && request.threads === undefined) ? [threaded(cores, 1)] : []),
+    ...concurrencies(request, top).flatMap((count) => [
+      threaded(cores, top, { concurrency: count }),
+      inline(count),
+    ]),
+    ...chunks(request, top).map((chunk) => threaded(cores, top, { chunk })),
+    ...(request.waits && request.threads === undefined ? [] : counts.map((count) => threaded(cores, count))),
+  ];
+  return [...new Map(all.map((variant) => [variant.name, variant])).values()];
+}
+
+/** Compares by the place in the table. */
+export function byPlace(a: Variant, b: Variant): number {
+  const rank = ({ kind, threads, concurrency, chunk }: Variant): readonly number[] => [
+    ['loop', 'inline', 'threads'].indexOf(kind),
+    kind === 'threads' ? threads : concurrency,
+    concurrency,
+    chunk === 'auto' ? 0 : chunk,
+  ];
+  const left = rank(a);
+  const right = rank(b);
+  const at = left.findIndex((value, i) => value !== right[i]);
+  return at === -1 ? 0 : (left[at] as number) - (right[at] as number);
+}
+
+function threadCounts(cores: number): number[] {
+  const counts = [1, 2, 3, 4].filter((count) => count <= cores);
+  for (let count = 8; count < cores; count *= 2) counts.push(count);
+  return counts.includes(cores) ? counts : [...counts, cores];
+}
+
+function concurrencies(
+  { concurrencies: asked, waits, sampleCount }: VariantRequest,
+  threads: number,
+): number[] {
+  if (asked !== undefined) return [...asked];
+  if (!waits) return [];
+  const counts = TIMES_THREADS.map((times) => times * threads).filter((count) => count <= sampleCount / 2);
+  // A small sample still shows what running them all at once would bring.
+  return counts.length > 0 || sampleCount <= threads ? counts : [sampleCount];
+}
+
+function chunks(
+  { chunks: asked, waits, sampleCount, taskMs, taskBytes }: VariantRequest,
+  threads: number,
+): (number | 'auto')[] {
+  if (asked !== undefined) return [...asked];
+  if (waits || taskMs >= CHUNK_MS) return [];
+  return CHUNKS.filter(
+    (chunk) =>
+      chunk * threads * 2 <= sampleCount &&
+      chunk * taskMs <= CHUNK_MS * 10 &&
+      (chunk === 1 || chunk * taskBytes <= MOST_CHUNK_BYTES) &&
+      (sampleCount / chunk) * MESSAGE_MS <= MOST_MESSAGES_MS,
+  );
+}
+
+function inline(concurrency: number): Variant {
+  const flags = concurrency === 1 ? [] : ['-c', String(concurrency)];
+  return {
+    name: ['inline', ...(concurrency === 1 ? [] : [`-c ${concurrency}`])].join(', '),
+    kind: 'inline',
+    threads: 1,
+    concurrency,
+    chunk: 'auto',
+    flags: ['--inline', ...flags],
+  };
+}
+
+function threaded(
+  cores: number,
+  threads: number,
+  more: { readonly chunk?: number | 'auto'; readonly concurrency?: number } = {},
+): Variant {
+  const { chunk = 'auto', concurrency = threads } = more;
+  const hasChunk = chunk !== 'auto';
+  const hasConcurrency = concurrency !== threads;
+  return {
+    name: [
+      `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+      ...(hasChunk ? [`chunk ${chunk}`] : []),
+      ...(hasConcurrency ? [`-c ${concurrency}`] : []),
+    ].join(', '),
+    kind: 'threads',
+    threads,
+    concurrency,
+    chunk,
+    flags: [
+      ...(threads === cores ? [] : ['-t', String(threads)]),
+      ...(hasConcurrency ? ['-c', String(concurrency)] : []),
+      ...(hasChunk ? ['--chunk', String(chunk)] : []),
+    ],
+  };
+}
