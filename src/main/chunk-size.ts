@@ -11,14 +11,16 @@ const TARGET_MS = 10;
 const GROWTH = 8;
 const MAX_TASKS = 4000;
 const MAX_BYTES = 512 * 1024;
-/** Weight of the newest chunk in the moving average. */
+/** Weight of the newest report in the moving averages. */
 const NEWEST = 0.4;
 
 /** The adaptive size of chunks. */
 export class ChunkSize {
   readonly #fixed: number | undefined;
   #size = 1;
-  #taskMs: number | undefined;
+  /** Tasks that were reported and their time, of which each report leaves 1 - NEWEST: one long task among many short ones says little. */
+  #tasks = 0;
+  #ms = 0;
   #taskBytes = 0;
 
   constructor(chunk: number | 'auto') {
@@ -32,7 +34,7 @@ export class ChunkSize {
 
   /** Estimated time of one task, in ms; Infinity until one was timed. */
   get taskMs(): number {
-    return this.#taskMs ?? Number.POSITIVE_INFINITY;
+    return this.#tasks === 0 ? Number.POSITIVE_INFINITY : this.#ms / this.#tasks;
   }
 
   /** Estimated size of one task's input and value. */
@@ -59,18 +61,18 @@ export class ChunkSize {
   }
 
   /**
-   * Learns from a chunk.
+   * Learns from a report.
    *
-   * @param tasks - how many tasks it held
+   * @param tasks - how many tasks it is about
    * @param busyMs - how long the thread was at it
    * @param bytesPerTask - an estimate of the size of an input and its value
    */
   learn(tasks: number, busyMs: number, bytesPerTask: number): void {
-    const taskMs = busyMs / tasks;
-    this.#taskMs = this.#taskMs === undefined ? taskMs : this.#taskMs * (1 - NEWEST) + taskMs * NEWEST;
+    this.#tasks = this.#tasks * (1 - NEWEST) + tasks;
+    this.#ms = this.#ms * (1 - NEWEST) + busyMs;
     this.#taskBytes =
       this.#taskBytes === 0 ? bytesPerTask : this.#taskBytes * (1 - NEWEST) + bytesPerTask * NEWEST;
-    const byTime = TARGET_MS / Math.max(this.#taskMs, 1e-6);
+    const byTime = TARGET_MS / Math.max(this.taskMs, 1e-6);
     const byBytes = MAX_BYTES / Math.max(this.#taskBytes, 1);
     this.#size = Math.max(
       1,

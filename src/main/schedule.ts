@@ -58,7 +58,7 @@ const AHEAD_MS = 10;
 /** A chunk whose tasks turn out to take longer than expected ends after this time, and its rest goes elsewhere. */
 const BUDGET_MS = 50;
 /** The automatic window: at least this many tasks, unless they are large. */
-const WINDOW_TASKS = 256;
+const WINDOW_TASKS = 1024;
 /** The automatic window: inputs and values beyond this size are not piled up. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
 
@@ -293,7 +293,7 @@ export class Schedule {
     const first = this.#again[0];
     if (first === undefined) return undefined;
     const isAlone = first.troubles > 0 || first.interrupted || this.#isMarked;
-    const most = isAlone ? 1 : this.#host.chunkSize.next(this.#again.length, this.#slots);
+    const most = isAlone ? 1 : this.#host.chunkSize.next(this.#again.length + this.#unread, this.#slots);
     let count = 1;
     for (; count < Math.min(most, this.#again.length); count++) {
       const { first: index, attempt, troubles, interrupted } = this.#again[count] as Chunk;
@@ -304,11 +304,11 @@ export class Schedule {
 
   #fresh(): Chunk | undefined {
     const { selection, output, chunkSize, counters } = this.#host;
-    const total = this.#host.total();
-    const space = this.#window() - (this.#chosen + selection.settled - output.delivered);
-    if (space <= 0) return undefined;
-    const remaining = total === undefined ? Number.POSITIVE_INFINITY : Math.max(1, total - selection.read);
-    const most = this.#isMarked ? 1 : Math.min(space, chunkSize.next(remaining, this.#slots));
+    const window = this.#window();
+    const space = window - (this.#chosen + selection.settled - output.delivered);
+    // A window that is nearly full would be filled in crumbs, each a message of its own.
+    if (space <= 0 || space < Math.min(chunkSize.current, window) / 2) return undefined;
+    const most = this.#isMarked ? 1 : Math.min(space, chunkSize.next(this.#unread, this.#slots));
     const selected = selection.take(most);
     counters.read = selection.read;
     if (selected === undefined) return undefined;
@@ -328,6 +328,12 @@ export class Schedule {
       troubles: 0,
       readyAt: now(),
     };
+  }
+
+  /** Tasks of the batch that were not read yet; Infinity when nobody knows. */
+  get #unread(): number {
+    const total = this.#host.total();
+    return total === undefined ? Number.POSITIVE_INFINITY : Math.max(0, total - this.#host.selection.read);
   }
 
   #window(): number {

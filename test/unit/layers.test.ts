@@ -58,7 +58,7 @@ it('protocol does no I/O, and only session and cli write files', () => {
     name.endsWith('.ts'),
   );
   const touching = files.filter((name) =>
-    /from 'node:(fs|net|http|child_process)/.test(readFileSync(join(src, name), 'utf8')),
+    /(?:from |import\()'node:(fs|net|http|child_process)/.test(readFileSync(join(src, name), 'utf8')),
   );
 
   expect(touching.filter((name) => !name.startsWith('session/') && !name.startsWith('main/cli/'))).toEqual([

@@ -52,6 +52,16 @@ describe('chunk size', () => {
     expect(size.current).toBe(1);
   });
 
+  it('one long task among many short ones changes little', () => {
+    const size = new ChunkSize('auto');
+    for (let i = 0; i < 10; i++) size.learn(size.current, size.current * 0.3, 8);
+    const before = size.current;
+    size.learn(1, 30, 8);
+
+    expect(before).toBe(33);
+    expect(size.current).toBeGreaterThan(10);
+  });
+
   it('is bounded by the size of inputs and values', () => {
     const size = new ChunkSize('auto');
     for (let i = 0; i < 10; i++) size.learn(size.current, 0.01, 1_000_000);

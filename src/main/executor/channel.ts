@@ -36,8 +36,8 @@ export interface Outgoing {
 
 /** What a channel tells the pool. */
 export interface ChannelHost {
-  /** Its thread has come up. */
-  onUp(channel: Channel): void;
+  /** Its thread has nothing to do: it has come up, or has answered everything. */
+  onIdle(): void;
   /** Its thread is dead; told before the callers are. `inFlight` of the channel still counts them. */
   onDeath(channel: Channel): void;
 }
@@ -128,7 +128,8 @@ export class Channel {
     switch (message.type) {
       case 'opened':
         this.isUp = true;
-        return this.#host.onUp(this);
+        if (this.#callers.size === 0) this.#host.onIdle();
+        return undefined;
       case 'crash':
         this.crash = reviveError(message.error);
         return undefined;
@@ -143,7 +144,9 @@ export class Channel {
 
   #forget(id: number): void {
     this.#callers.delete(id);
-    if (this.#callers.size === 0) this.#port.unref();
+    if (this.#callers.size > 0) return;
+    this.#port.unref();
+    this.#host.onIdle();
   }
 
   #die(error: unknown): void {

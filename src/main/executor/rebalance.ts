@@ -8,11 +8,11 @@
  */
 
 import type { ThreadChunk } from './thread-chunk.js';
+import type { ThreadPool } from './thread-pool.js';
 
 /** What a rebalancer needs of the executor. */
 export interface RebalanceHost {
-  /** A thread that is up has no request in flight. */
-  hasIdleThread(): boolean;
+  readonly pool: Pick<ThreadPool, 'hasIdleThread' | 'onIdle'>;
   /** The chunks of the run that are with threads. */
   chunks(): Iterable<ThreadChunk>;
   /** The tasks from this position on will not begin where they are. */
@@ -25,26 +25,38 @@ const LONG_MS = 5;
 /** Keeps the threads of one run busy. */
 export class Rebalancer {
   readonly #host: RebalanceHost;
+  readonly #unsubscribe: () => void;
+  #wanted = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(host: RebalanceHost) {
     this.#host = host;
+    // Soon, not at once: mostly the thread is about to get its next chunk.
+    this.#unsubscribe = host.pool.onIdle(() => this.#lookSoon());
   }
 
   /** Takes tasks back if a thread could have them. @param wanted - threads that the run may keep busy */
   look(wanted: number): void {
-    this.close();
-    if (!this.#host.hasIdleThread()) return;
+    this.#wanted = wanted;
+    if (!this.#host.pool.hasIdleThread) return;
     const chunks = [...this.#host.chunks()].filter((chunk) => chunk.threadId !== 0);
     if (new Set(chunks.map(({ threadId }) => threadId)).size >= wanted) return;
     const candidates = chunks.filter((chunk) => chunk.isRecallable);
     const chosen =
       candidates.find((chunk) => chunk.isQueued) ?? candidates.find((chunk) => chunk.ranFor > LONG_MS);
     if (chosen !== undefined) this.#host.onRecalled(chosen, chosen.recall());
-    else if (candidates.length > 0) this.#timer = setTimeout(() => this.look(wanted), LONG_MS);
+    else if (candidates.length > 0) this.#lookSoon();
   }
 
   close(): void {
+    this.#unsubscribe();
     clearTimeout(this.#timer);
+  }
+
+  #lookSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.look(this.#wanted);
+    }, LONG_MS);
   }
 }

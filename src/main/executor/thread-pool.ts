@@ -53,6 +53,7 @@ const ENTRY = new URL('../../workers/thread.cjs', import.meta.url).href;
 export class ThreadPool {
   readonly #options: ResolvedRuntimeOptions;
   readonly #strayListeners = new Set<StrayListener>();
+  readonly #idleListeners = new Set<() => void>();
   #channels: Channel[] = [];
   /** What no thread is there for yet. */
   #waiting: Outgoing[] = [];
@@ -96,6 +97,12 @@ export class ThreadPool {
   /** Ends a thread at once; Piscina replaces it. */
   terminate(workerId: number): void {
     this.#channels.find(({ threadId }) => threadId === workerId)?.terminate();
+  }
+
+  /** Calls back when a thread has nothing to do, for the moment. */
+  onIdle(listener: () => void): () => void {
+    this.#idleListeners.add(listener);
+    return () => this.#idleListeners.delete(listener);
   }
 
   onStray(listener: StrayListener): () => void {
@@ -144,8 +151,9 @@ export class ThreadPool {
       const worker = piscina.threads.find((thread) => thread.threadId === threadId);
       if (worker === undefined) return false;
       const channel = new Channel(worker, port1, {
-        onUp: () => {
+        onIdle: () => {
           this.#falseStarts = 0;
+          for (const listener of this.#idleListeners) listener();
         },
         onDeath: () => this.#replace(piscina, channel),
       });

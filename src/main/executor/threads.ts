@@ -81,7 +81,7 @@ export class ThreadsExecutor implements Executor, ChunkHost {
       run.listener.onWorkerExit(workerId, strayError(error));
     });
     this.#rebalancer = new Rebalancer({
-      hasIdleThread: () => shared.pool.hasIdleThread,
+      pool: shared.pool,
       chunks: () => this.#ends.keys(),
       onRecalled: (sent, from) => {
         if (from === 0) this.#abandon(sent);
