@@ -19,6 +19,8 @@ const SHORT_STALE_MS = MIN_STALE_MS;
 const TOUCH_MS = 1000;
 /** How long to wait for others that write; what is done under the lock is safe without it. */
 const PATIENCE_MS = 300;
+/** To make the live lock, which others may sweep before its first touch. */
+const MOST_TRIES = 5;
 const RETRY_MS = { least: 2, most: 12 };
 
 const privateFolders = {
@@ -51,11 +53,18 @@ async function acquire(folder: string, name: string, staleMs: number, onLost: ()
 export async function holdLive(folder: string, writer: string, staleMs: number): Promise<Release> {
   let isWanted = true;
   let release: Release = async () => {};
-  const hold = async (): Promise<void> => {
-    release = await acquire(folder, liveName(writer), staleMs, () => {
-      // The event loop was blocked for too long, or somebody removed the folder. The writer is alive all the same.
-      if (isWanted) hold().catch(() => {});
-    });
+  const hold = async (tries = MOST_TRIES): Promise<void> => {
+    try {
+      release = await acquire(folder, liveName(writer), staleMs, () => {
+        // The event loop was blocked for too long, or somebody removed the folder. The writer is alive all the same.
+        if (isWanted) hold().catch(() => {});
+      });
+    } catch (error) {
+      // Whoever looked while it was half made took it for one that a dead process left, and removed it.
+      const isSwept = isMissing(error) && disk.stat(folder) !== undefined;
+      if (!isSwept || tries <= 1) throw error;
+      return hold(tries - 1);
+    }
     if (!isWanted) await release();
   };
   await hold();

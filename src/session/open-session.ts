@@ -132,8 +132,10 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
       throw error;
     }
   } catch (error) {
+    // Asked before others may take over by right.
+    const reason = fence?.reasonFor(error) ?? error;
     await releaseLive();
-    throw fence?.reasonFor(error) ?? error;
+    throw reason;
   }
 }
 

@@ -95,9 +95,10 @@ export class SessionWriter implements Recorder {
       writer.#compact(damages.length > 0);
       return writer;
     } catch (error) {
+      const reason = opened?.fence.reasonFor(error) ?? error;
       // Else this process would keep everybody, itself as well, from opening the session.
       if (opened !== undefined) await letGo(opened).catch(() => {});
-      throw sessionError(folder, opened?.fence.reasonFor(error) ?? error);
+      throw sessionError(folder, reason);
     }
   }
 

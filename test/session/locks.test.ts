@@ -36,6 +36,25 @@ async function makeSession(folder: string): Promise<void> {
 }
 
 describe('locks', () => {
+  it('a live lock that is swept before its first touch is made again', async () => {
+    const folder = newFolder();
+    await makeSession(folder);
+    const { mkdir } = fs;
+    let swept = 0;
+    const spy = vi.spyOn(fs, 'mkdir').mockImplementation(((path: string, mode: number, done: () => void) =>
+      mkdir(path, mode, () => {
+        if (path.includes('live-') && swept++ === 0) fs.rmdirSync(path);
+        done();
+      })) as never);
+    const writer = await openWriter(folder);
+    spy.mockRestore();
+    await put(writer, 'new', 1);
+
+    expect(swept).toBe(2);
+    expect(liveLocks(folder)).toHaveLength(1);
+    await closeWriter(writer);
+  });
+
   it.each(['fresh', 'stale'])('a %s session.lock with something in it only costs time', async (age) => {
     const folder = newFolder();
     await makeSession(folder);

@@ -69,6 +69,7 @@ export class Channel {
   readonly #host: ChannelHost;
   readonly #callers = new Map<number, Caller>();
   #error: unknown;
+  #isBroken = false;
   #isClosed = false;
 
   constructor(worker: Worker, port: MessagePort, host: ChannelHost) {
@@ -77,6 +78,7 @@ export class Channel {
     this.#port = port;
     this.#host = host;
     port.on('message', (message: ThreadMessage) => this.#receive(message));
+    port.on('messageerror', (error: unknown) => this.#breakOff(error));
     // Requests in flight keep the process alive; an idle thread must not.
     port.unref();
     worker.once('error', (error) => {
@@ -107,6 +109,13 @@ export class Channel {
     this.#port.postMessage(message);
   }
 
+  /** Nobody waits for the answer any more. */
+  forget(id: number): void {
+    if (!this.#callers.delete(id) || this.#callers.size > 0) return;
+    this.#port.unref();
+    this.#host.onIdle();
+  }
+
   /** Ends the thread at once. */
   terminate(): void {
     if (this.wasTerminated) return;
@@ -125,6 +134,7 @@ export class Channel {
   }
 
   #receive(message: ThreadMessage): void {
+    if (this.#isBroken) return;
     switch (message.type) {
       case 'opened':
         this.isUp = true;
@@ -135,27 +145,35 @@ export class Channel {
         return undefined;
       default: {
         const caller = this.#callers.get(message.id);
-        if (isLast(message)) this.#forget(message.id);
+        if (isLast(message)) this.forget(message.id);
         // What a task says when its chunk is over is heard by nobody.
         caller?.onAnswer(message);
       }
     }
   }
 
-  #forget(id: number): void {
-    this.#callers.delete(id);
-    if (this.#callers.size > 0) return;
-    this.#port.unref();
-    this.#host.onIdle();
+  /** Nobody knows what a message was about that cannot be read: with the thread all requests end, and nothing it says later counts. */
+  #breakOff(cause: unknown): void {
+    this.#isBroken = true;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#error ??= new Error(`a value that it sent cannot be read here: ${reason}`, { cause });
+    void this.#worker.terminate();
   }
 
   #die(error: unknown): void {
     if (this.#isClosed) return;
-    for (let next = receiveMessageOnPort(this.#port); next !== undefined; ) {
-      this.#receive(next.message as ThreadMessage);
-      next = receiveMessageOnPort(this.#port);
-    }
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#receive(next);
     this.#host.onDeath(this);
     this.close(error as Error);
+  }
+
+  /** What the thread still said, as far as it can be read. */
+  #next(): ThreadMessage | undefined {
+    try {
+      return receiveMessageOnPort(this.#port)?.message as ThreadMessage | undefined;
+    } catch {
+      this.#isBroken = true;
+      return undefined;
+    }
   }
 }

@@ -208,7 +208,7 @@ export class ThreadChunk implements Caller {
 
   /** Nothing runs on the thread and yet it does not begin: something that a task left behind blocks it. */
   #endStuckThread(): void {
-    if (this.threadId === 0 || this.cell.phase === PHASES.loading) return;
+    if (this.#channel?.isUp !== true || this.cell.phase === PHASES.loading) return;
     for (const each of this.#host.neighboursOf(this))
       if (each.isRunning || each.cell.phase === PHASES.loading) return;
     this.pool.terminate(this.threadId);

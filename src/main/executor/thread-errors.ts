@@ -28,14 +28,13 @@ export function exitError(death: Death, error: unknown, crash: Error | undefined
     return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause: crash });
   }
   const code = /exited with code: (\d+)/.exec(messageOf(error))?.[1];
-  const how = code === undefined ? messageOf(error) : `exit code ${code}`;
-  return new HeddleError(
-    'HEDDLE_WORKER_EXIT',
-    `The worker thread ended (${how}) while it executed the task; process.exit in a task ends its thread`,
-    {
-      cause: error,
-    },
-  );
+  const how =
+    code === undefined
+      ? `(${messageOf(error)}) while it executed the task`
+      : `(exit code ${code}) while it executed the task; process.exit in a task ends its thread`;
+  return new HeddleError('HEDDLE_WORKER_EXIT', `The worker thread ended ${how}`, {
+    cause: error,
+  });
 }
 
 /** Told when a thread ended between tasks. */

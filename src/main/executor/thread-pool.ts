@@ -45,7 +45,7 @@ type PiscinaTask = Parameters<LoadBalancer>[0];
 type PiscinaWorker = Parameters<LoadBalancer>[1][number];
 
 /** Threads that may end before they came up, one after the other, until it is no use to start more. */
-const MOST_FALSE_STARTS = 8;
+const MOST_FALSE_STARTS = 3;
 
 const ENTRY = new URL('../../workers/thread.cjs', import.meta.url).href;
 
@@ -58,6 +58,8 @@ export class ThreadPool {
   /** What no thread is there for yet. */
   #waiting: Outgoing[] = [];
   #piscina: Piscina | undefined;
+  /** What is still being destroyed. */
+  readonly #endings = new Set<Promise<void>>();
   #lastError: Error | undefined;
   #falseStarts = 0;
 
@@ -75,9 +77,9 @@ export class ThreadPool {
   }
 
   /** Loads a task module on a thread. Rejects when the thread dies. */
-  load(request: Omit<LoadRequest, 'type' | 'id'>): Promise<LoadAnswer> {
+  load(request: Omit<LoadRequest, 'type' | 'id'>): { readonly answer: Promise<LoadAnswer>; cancel(): void } {
     const id = nextRequestId();
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<LoadAnswer>((resolve, reject) => {
       const caller: Caller = {
         id,
         onSent: () => {},
@@ -87,6 +89,13 @@ export class ThreadPool {
       };
       this.#send({ caller, request: { type: 'load', id, ...request }, transferList: [] });
     });
+    return { answer, cancel: () => this.forget(id) };
+  }
+
+  /** Nobody waits for the answer to this request any more. */
+  forget(id: number): void {
+    this.#waiting = this.#waiting.filter(({ caller }) => caller.id !== id);
+    for (const channel of this.#channels) channel.forget(id);
   }
 
   /** Sends a chunk to the least busy thread. */
@@ -121,7 +130,8 @@ export class ThreadPool {
   async close(): Promise<void> {
     const piscina = this.#piscina;
     this.#drop(new Error('Terminating worker thread'));
-    await piscina?.destroy();
+    if (piscina !== undefined) this.#destroy(piscina);
+    await Promise.all(this.#endings);
   }
 
   #send(outgoing: Outgoing): void {
@@ -146,6 +156,7 @@ export class ThreadPool {
   /** Opens a channel to a thread that has none, now or when it has come up. */
   #open(piscina: Piscina): void {
     const { port1, port2 } = new MessageChannel();
+    let isTaken = false;
     const open: Open = (threadId) => {
       if (this.#channels.some((channel) => channel.threadId === threadId)) return false;
       const worker = piscina.threads.find((thread) => thread.threadId === threadId);
@@ -157,20 +168,28 @@ export class ThreadPool {
         },
         onDeath: () => this.#replace(piscina, channel),
       });
+      isTaken = true;
       this.#channels.push(channel);
       for (const outgoing of this.#waiting.splice(0)) this.#send(outgoing);
       return true;
     };
     // A symbol is not cloned: it is for the load balancer only.
     const request: OpenRequest = { port: port2, [queueOptionsSymbol]: open } as OpenRequest;
-    // Should it never get there, the end of its thread says so.
-    piscina.run(request, { transferList: [port2] as never }).catch(() => {});
+    // Should it not get there although a thread was chosen, the end of that thread says so.
+    piscina.run(request, { transferList: [port2] as never }).catch(() => {
+      if (!isTaken) port1.close();
+    });
   }
 
   #replace(piscina: Piscina, dead: Channel): void {
     if (this.#piscina !== piscina) return;
     this.#channels = this.#channels.filter((channel) => channel !== dead);
-    if (!dead.isUp && ++this.#falseStarts > MOST_FALSE_STARTS) return this.#giveUp(piscina);
+    const isFalseStart = !dead.isUp && !dead.wasTerminated;
+    if (isFalseStart && ++this.#falseStarts > MOST_FALSE_STARTS) {
+      // Those that are well go on.
+      if (!this.#channels.some(({ isUp }) => isUp)) this.#giveUp(piscina);
+      return;
+    }
     this.#open(piscina);
     const { crash, inFlight, threadId } = dead;
     if (crash !== undefined && inFlight === 0)
@@ -205,7 +224,17 @@ export class ThreadPool {
   }
 
   #checkAlive(piscina: Piscina): void {
-    if (this.#piscina === piscina && piscina.threads.length === 0) this.#giveUp(piscina);
+    if (this.#piscina !== piscina || piscina.threads.length === this.threads) return;
+    // It was a replacement that did not come up: Piscina starts no other, unless it is given something to do.
+    const isTolerable = this.#falseStarts++ < MOST_FALSE_STARTS;
+    if (piscina.threads.length > 0) {
+      if (isTolerable) this.#open(piscina);
+      return;
+    }
+    if (!isTolerable || this.#channels.length > 0) return this.#giveUp(piscina);
+    this.#piscina = undefined;
+    this.#destroy(piscina);
+    for (const outgoing of this.#waiting.splice(0)) this.#send(outgoing);
   }
 
   #giveUp(piscina: Piscina): void {
@@ -214,7 +243,12 @@ export class ThreadPool {
       limit === undefined ? 'is there enough memory?' : `the memory limit of ${limit} MB may be too low`;
     const message = `Worker threads end before they are ready: ${this.#lastError?.message ?? hint}`;
     this.#drop(new HeddleError('HEDDLE_WORKER_START', message, { cause: this.#lastError }));
-    void piscina.destroy();
+    this.#destroy(piscina);
+  }
+
+  #destroy(piscina: Piscina): void {
+    const ending = piscina.destroy().finally(() => this.#endings.delete(ending));
+    this.#endings.add(ending);
   }
 }
 

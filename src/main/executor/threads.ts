@@ -70,6 +70,8 @@ export class ThreadsExecutor implements Executor, ChunkHost {
   readonly #ends = new Map<ThreadChunk, (end: ChunkEnd) => void>();
   readonly #rebalancer: Rebalancer;
   #loadTimer: NodeJS.Timeout | undefined;
+  #cancelLoad: () => void = () => {};
+  #isClosed = false;
 
   constructor(shared: SharedThreads, run: ThreadsRun) {
     this.#shared = shared;
@@ -99,17 +101,23 @@ export class ThreadsExecutor implements Executor, ChunkHost {
   }
 
   async start(): Promise<TaskTraits> {
+    let isDoubted = false;
     for (let loads = 1; ; loads++) {
       const cell = new ControlCell();
+      // A thread that others use may have died of them; in one of its own, the module is to blame.
+      const pool = isDoubted ? this.#isolatedPool() : this.#shared.pool;
       try {
-        const answer = await this.#load(cell);
+        const answer = await this.#load(cell, pool);
         if (!answer.ok) throw reviveError(answer.error);
         return answer.traits;
       } catch (cause) {
         if (isHeddleError(cause)) throw cause;
-        const isInnocent = cell.phase !== PHASES.loading || this.#isRunningOn(cell.threadId);
-        if (endsThread(cause) && isInnocent && loads < MOST_LOADS) continue;
-        throw startError(this.#run.module, cause);
+        const diedOfIt = cell.phase === PHASES.loading;
+        if (!endsThread(cause) || (isDoubted && diedOfIt) || loads === MOST_LOADS || this.#isClosed)
+          throw startError(this.#run.module, cause);
+        isDoubted ||= diedOfIt;
+      } finally {
+        if (pool !== this.#shared.pool) await this.#closeIsolated(pool);
       }
     }
   }
@@ -134,16 +142,17 @@ export class ThreadsExecutor implements Executor, ChunkHost {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#rebalancer.close();
     this.#unsubscribe();
     this.#services.close();
     clearTimeout(this.#loadTimer);
+    this.#cancelLoad();
   }
 
   /** Loads the module on one thread; the time counts from when that thread begins with it. */
-  async #load(cell: ControlCell): Promise<LoadAnswer> {
-    const { pool, options } = this.#shared;
-    const { loadTimeoutMs } = options;
+  async #load(cell: ControlCell, pool: ThreadPool): Promise<LoadAnswer> {
+    const { loadTimeoutMs } = this.#shared.options;
     const tooLong = new Promise<never>((_, reject) => {
       const look = () => {
         const leftMs = cell.threadId === 0 ? loadTimeoutMs : cell.since + loadTimeoutMs - now();
@@ -156,7 +165,8 @@ export class ThreadsExecutor implements Executor, ChunkHost {
       };
       this.#loadTimer = setTimeout(look, loadTimeoutMs);
     });
-    const answer = pool.load({ module: this.#run.module, cell: cell.buffer });
+    const { answer, cancel } = pool.load({ module: this.#run.module, cell: cell.buffer });
+    this.#cancelLoad = cancel;
     return Promise.race([answer, tooLong]).finally(() => clearTimeout(this.#loadTimer));
   }
 
@@ -219,8 +229,8 @@ export class ThreadsExecutor implements Executor, ChunkHost {
 
   /** Nobody waits for this chunk, which has not begun and will not. What its thread may still say is not heard. */
   #abandon(sent: ThreadChunk): void {
-    sent.close();
-    this.#tell(sent, { leftovers: leftoversFrom(sent.chunk, 0, 0) });
+    sent.pool.forget(sent.id);
+    this.#over(sent, { leftovers: leftoversFrom(sent.chunk, 0, 0) });
   }
 
   #tell(sent: ThreadChunk, end: ChunkEnd): void {
@@ -262,7 +272,8 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     if (sent.verdict === undefined) this.#judge(sent, error);
     const { leftovers, verdict } = sent;
     if (verdict === undefined || verdict === 'nobody') return { leftovers };
-    if (verdict.kind === 'unexplained' && sent.cell.phase === PHASES.loading && sent.cell.begun === 0) {
+    const isLoading = sent.cell.phase === PHASES.loading && sent.cell.begun === 0;
+    if (verdict.kind === 'unexplained' && sent.chunk.isolated && isLoading) {
       return { leftovers, fatal: startError(this.#run.module, error) };
     }
     leftovers[verdict.position - sent.reported] = verdict;
@@ -301,12 +312,6 @@ export class ThreadsExecutor implements Executor, ChunkHost {
       }
     }
     this.#run.listener.onWorkerExit(threadId, reason);
-  }
-
-  /** True when a task of any run is in execution on a thread. */
-  #isRunningOn(threadId: number): boolean {
-    for (const each of this.#shared.chunks) if (each.threadId === threadId && each.isRunning) return true;
-    return false;
   }
 }
 
