@@ -10,6 +10,8 @@
 const TARGET_MS = 10;
 const GROWTH = 8;
 const MAX_TASKS = 4000;
+/** With a session an outcome costs more than its share of a message, and long records of chunks fall out of the caches. */
+const MAX_KEPT_TASKS = 1000;
 const MAX_BYTES = 512 * 1024;
 /** Weight of the newest report in the moving averages. */
 const NEWEST = 0.4;
@@ -17,14 +19,17 @@ const NEWEST = 0.4;
 /** The adaptive size of chunks. */
 export class ChunkSize {
   readonly #fixed: number | undefined;
+  readonly #most: number;
   #size = 1;
   /** Tasks that were reported and their time, of which each report leaves 1 - NEWEST: one long task among many short ones says little. */
   #tasks = 0;
   #ms = 0;
   #taskBytes = 0;
 
-  constructor(chunk: number | 'auto') {
+  /** @param isKept - outcomes are recorded */
+  constructor(chunk: number | 'auto', isKept = false) {
     this.#fixed = chunk === 'auto' ? undefined : chunk;
+    this.#most = isKept ? MAX_KEPT_TASKS : MAX_TASKS;
   }
 
   /** The size that full chunks have now. */
@@ -76,7 +81,7 @@ export class ChunkSize {
     const byBytes = MAX_BYTES / Math.max(this.#taskBytes, 1);
     this.#size = Math.max(
       1,
-      Math.floor(Math.min(byTime, byBytes, MAX_TASKS, Math.max(tasks, this.#size) * GROWTH)),
+      Math.floor(Math.min(byTime, byBytes, this.#most, Math.max(tasks, this.#size) * GROWTH)),
     );
   }
 }

@@ -97,7 +97,7 @@ export class RunCore {
       () => this.#schedule.pump(),
       (error) => this.#onFatal(error),
     );
-    this.#chunkSize = new ChunkSize(options.chunk);
+    this.#chunkSize = new ChunkSize(options.chunk, isKept(options));
     this.#executor = parts.makeExecutor(this.#listener(), options.services);
     this.#settler = new Settler({
       options,
