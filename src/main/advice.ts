@@ -24,9 +24,32 @@ const MIN_TASKS = 20;
 /** Below this an attempt is too small to be worth a message of its own, whatever the chunk. */
 const TINY_MS = 0.002;
 
+/** What held the tasks back in their lanes, and what became of it. */
+function laneNotes({ lanes }: Pick<Report, 'lanes'>): string[] {
+  return lanes.flatMap(({ lane, boundBy, throttled, opened, heldMs, accounts }) => {
+    const held = Object.values(heldMs).reduce((sum, ms) => sum + ms, 0);
+    const told = [
+      ...(boundBy === undefined
+        ? []
+        : [`bound by ${boundBy}, which held tasks for ${(held / 1000).toFixed(1)} s`]),
+      ...(throttled === 0
+        ? []
+        : [`${throttled} ${throttled === 1 ? 'attempt was' : 'attempts were'} refused and repeated`]),
+      ...(opened === 0 ? [] : [`the provider was in trouble ${opened === 1 ? 'once' : `${opened} times`}`]),
+      ...accounts.flatMap(({ learnedPerSecond }) =>
+        learnedPerSecond === undefined || throttled === 0
+          ? []
+          : [`it bore ${learnedPerSecond.toFixed(1)} calls/s: declare that as its rate, and none is refused`],
+      ),
+    ];
+    const name = lane === undefined ? 'locks' : `lane ${lane}`;
+    return told.length === 0 ? [] : [`${name}: ${told.join('; ')}`];
+  });
+}
+
 /** The notes of a report. */
 export function notesOf(report: Omit<Report, 'notes'>, isInline: boolean): string[] {
-  const notes: string[] = [];
+  const notes: string[] = laneNotes(report);
   if (report.efficiency > 1.005) {
     notes.push(
       `efficiency is above 100 %: more attempts ran side by side than the ${report.concurrency} that count, ` +
@@ -41,9 +64,10 @@ export function notesOf(report: Omit<Report, 'notes'>, isInline: boolean): strin
   const threadShare = isInline
     ? report.callerUtilization
     : shares.reduce((sum, share) => sum + share, 0) / Math.max(shares.length, 1);
-  const lanesFull = report.busyMs / (report.wallMs - report.startMs) > report.concurrency * 0.8;
+  const placesFull = report.busyMs / (report.wallMs - report.startMs) > report.concurrency * 0.8;
   const percent = (share: number) => `${Math.round(share * 100)} %`;
-  if (threadShare < 0.5 && lanesFull) {
+  const isBound = report.lanes.some(({ boundBy }) => boundBy !== undefined);
+  if (threadShare < 0.5 && placesFull && !isBound) {
     const place = isInline ? 'this thread' : 'the threads';
     notes.push(
       `tasks wait rather than compute: all ${report.concurrency} places were taken while ${place} worked ${percent(threadShare)} of the time; raise concurrency`,

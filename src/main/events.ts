@@ -7,12 +7,19 @@
 
 import type { HeddleError } from '../protocol/errors.js';
 import type { LogLevel } from '../protocol/task.js';
+import type { BreakerState } from './lanes/breaker.js';
 import type { Progress } from './progress.js';
 import type { Report } from './report.js';
 
 interface OfTask {
   readonly index: number;
   readonly key: string;
+}
+
+interface OfLane {
+  readonly lane: string;
+  /** The account, where the lane has several. */
+  readonly account: string | undefined;
 }
 
 /** Something that happened in a run. */
@@ -50,6 +57,14 @@ export type RunEvent =
     } & OfTask)
   /** A thread ended by itself and was replaced. */
   | { readonly type: 'worker-exit'; readonly workerId: number; readonly error: HeddleError }
+  /** A provider asked to be left alone for a while. */
+  | ({ readonly type: 'lane-paused'; readonly forMs: number; readonly reason: string } & OfLane)
+  /** A lane stopped calling a provider in trouble, sends one call to see whether it is over, or goes on. */
+  | ({
+      readonly type: 'lane-breaker';
+      readonly state: BreakerState;
+      readonly reason: string | undefined;
+    } & OfLane)
   /** No further task starts: abort, deadline, or too many failures. */
   | { readonly type: 'run-stopping'; readonly reason: Error }
   | { readonly type: 'run-ended'; readonly report: Report }

@@ -14,8 +14,11 @@ export type {
   Adopted,
   Execution,
   LogLevel,
+  Observation,
   RemoteServices,
   Services,
+  Submitted,
+  SubmittedOptions,
   TaskContext,
   TaskFunction,
   Transferable,
@@ -37,6 +40,19 @@ export {
 } from './execute-in-parallel.js';
 export type { ThreadLoad } from './executor/thread-pool.js';
 export type { FailureGroup } from './failure-groups.js';
+export type {
+  AdaptiveOptions,
+  BreakerOptions,
+  BudgetOptions,
+  Classify,
+  LaneLimits,
+  LaneOptions,
+  LaneRetryOptions,
+  Lock,
+  RateOptions,
+  Verdict,
+} from './lanes/lane-options.js';
+export type { AccountReport, LaneReport } from './lanes/lane-report.js';
 export type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options.js';
 export type { Progress } from './progress.js';
 export type { Percentiles, Report, RunStatus, WorkerReport } from './report.js';

@@ -7,6 +7,7 @@
 
 import type { Outcome } from '../protocol/outcome.js';
 import type { Services } from '../protocol/task.js';
+import type { LaneOptions, Lock } from './lanes/lane-options.js';
 import type { Progress } from './progress.js';
 
 /** Options of {@link createRuntime}. */
@@ -22,6 +23,8 @@ export interface RuntimeOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Where the standard output of tasks goes. @defaultValue 'inherit' */
   readonly taskOutput?: 'inherit' | 'stderr' | undefined;
+  /** Lanes by name, for the option `lane` of runs. What a lane limits holds for all runs of the runtime together. */
+  readonly lanes?: Readonly<Record<string, LaneOptions>> | undefined;
   /** Longest time for a task module to load, in ms. @defaultValue 60_000 */
   readonly loadTimeoutMs?: number | undefined;
 }
@@ -62,7 +65,7 @@ export interface SessionOptions {
 
 /** Options of {@link Runtime.run}. */
 export interface RunOptions<Input = unknown, Value = unknown, S extends Services = Services> {
-  /** Tasks in execution at once. More than `threads` helps tasks that wait (network, timers). @defaultValue the number of threads */
+  /** Tasks in execution at once. More than `threads` helps tasks that wait (network, timers). @defaultValue that of the lane, else the number of threads */
   readonly concurrency?: number | undefined;
   /** Order in which outcomes are given out. @defaultValue 'input' */
   readonly order?: 'input' | 'completion' | undefined;
@@ -79,6 +82,16 @@ export interface RunOptions<Input = unknown, Value = unknown, S extends Services
   readonly deadlineMs?: number | undefined;
   /** Repetition of failed attempts. @defaultValue one attempt */
   readonly retry?: RetryOptions | undefined;
+  /**
+   * What limits the tasks: a lane, the name of one of the runtime's, or a function that names it for each task. Its own policy decides
+   * on retries; of `retry`, if given, the attempts, the waits and `retryIf`. @defaultValue none: nothing limits them but `concurrency`
+   */
+  readonly lane?: string | LaneOptions | ((input: Input, index: number) => string) | undefined;
+  /**
+   * What a task must have for itself: tasks that name the same key never run at the same time, unless all of them only share it. Holds
+   * within one process. @defaultValue nothing
+   */
+  readonly locks?: ((input: Input, index: number) => Lock | readonly Lock[] | undefined) | undefined;
   /** End the run at the first failed task. The same as `maxFailures: 0`. @defaultValue false */
   readonly failFast?: boolean | undefined;
   /** Failed tasks that are put up with: a count, or a share of the batch such as `'5%'`. @defaultValue all */

@@ -10,6 +10,7 @@ import { type Clamp, notesOf } from './advice.js';
 import type { ThreadLoad } from './executor/thread-pool.js';
 import type { FailureGroup } from './failure-groups.js';
 import type { Histogram } from './histogram.js';
+import type { LaneReport } from './lanes/lane-report.js';
 import type { Counters } from './progress.js';
 
 /** How a run ended: all succeeded, some failed, or it was stopped before the end. */
@@ -69,6 +70,8 @@ export interface Report {
   readonly workers: readonly WorkerReport[];
   /** Share of the run in which the caller's event loop was at work, 0 to 1. */
   readonly callerUtilization: number;
+  /** What each lane of the run did. */
+  readonly lanes: readonly LaneReport[];
   /** Where fewer tasks ran at once than was asked for, and why. */
   readonly clamps: readonly Clamp[];
   /** Failures by message, the most frequent first. */
@@ -88,6 +91,8 @@ export interface ReportInput {
   readonly concurrency: number;
   readonly isInline: boolean;
   readonly clamps: readonly Clamp[];
+  /** Given the length of the run, in ms. */
+  readonly lanes: (runMs: number) => readonly LaneReport[];
   readonly failures: readonly FailureGroup[];
   readonly removed: number;
   /** What the session has to tell. */
@@ -135,6 +140,7 @@ export function buildReport(input: ReportInput): Report {
       }))
       .sort((a, b) => a.workerId - b.workerId),
     callerUtilization: utilizations.get(0) ?? 0,
+    lanes: input.lanes(runMs),
     clamps: input.clamps,
     failures: input.failures,
   };

@@ -7,10 +7,21 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { OptionError } from '../protocol/errors.js';
 import type { Outcome } from '../protocol/outcome.js';
-import { describe } from '../protocol/serialized-error.js';
 import type { Services } from '../protocol/task.js';
 import { MIN_STALE_MS } from '../session/limits.js';
+import { type ResolvedLane, resolveLane } from './lanes/resolve-lane.js';
 import { nearest } from './nearest.js';
+import {
+  boolean,
+  callback,
+  expected,
+  integer,
+  MAX_COUNT,
+  milliseconds,
+  oneOf,
+  optional,
+  refuseUnknown,
+} from './option-checks.js';
 import type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options.js';
 import type { Progress } from './progress.js';
 
@@ -21,6 +32,7 @@ export interface ResolvedRuntimeOptions {
   readonly env: Readonly<Record<string, string>> | undefined;
   readonly taskOutput: 'inherit' | 'stderr';
   readonly loadTimeoutMs: number;
+  readonly lanes: ReadonlyMap<string, ResolvedLane>;
 }
 
 /** {@link RetryOptions} with nothing left out. */
@@ -32,6 +44,11 @@ export interface ResolvedRetry {
   readonly jitter: 'full' | 'none';
   readonly retryIf: (error: Error, attempt: number) => boolean;
 }
+
+/** Names the lane of each task, of those that there are. */
+export type LaneChoice = ((input: unknown, index: number) => ResolvedLane) & {
+  readonly lanes: readonly ResolvedLane[];
+};
 
 /** How many failures end a run. */
 export type FailureLimit = { readonly count: number } | { readonly share: number } | undefined;
@@ -45,6 +62,10 @@ export interface ResolvedRunOptions {
   readonly graceMs: number;
   readonly deadlineMs: number | undefined;
   readonly retry: ResolvedRetry;
+  /** The caller has said something of retries. */
+  readonly hasRetry: boolean;
+  readonly lane: ResolvedLane | LaneChoice | undefined;
+  readonly locks: ((input: unknown, index: number) => unknown) | undefined;
   readonly failureLimit: FailureLimit;
   readonly chunk: number | 'auto';
   readonly key: ((input: unknown, index: number) => unknown) | undefined;
@@ -71,13 +92,13 @@ const DEFAULTS = {
   retry: { attempts: 1, backoffMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 'full' },
 } as const;
 
-/** The longest delay that Node's timers can hold; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-const MAX_COUNT = 1_000_000;
-
 /** @throws {@link OptionError} HEDDLE_INVALID_OPTION */
 export function resolveRuntimeOptions(options: RuntimeOptions = {}): ResolvedRuntimeOptions {
-  refuseUnknown(options, ['threads', 'memoryLimitMb', 'env', 'taskOutput', 'loadTimeoutMs'], 'createRuntime');
+  refuseUnknown(
+    options,
+    ['threads', 'memoryLimitMb', 'env', 'taskOutput', 'loadTimeoutMs', 'lanes'],
+    'createRuntime',
+  );
   const { threads = 'auto', env } = options;
   if (env !== undefined && (typeof env !== 'object' || env === null)) throw expected('env', 'an object', env);
   return Object.freeze({
@@ -85,6 +106,7 @@ export function resolveRuntimeOptions(options: RuntimeOptions = {}): ResolvedRun
     memoryLimitMb: optional(options.memoryLimitMb, (value) => integer('memoryLimitMb', value, 16, MAX_COUNT)),
     env,
     taskOutput: oneOf('taskOutput', options.taskOutput ?? 'inherit', ['inherit', 'stderr']),
+    lanes: resolveLanes(options.lanes),
     loadTimeoutMs: milliseconds('loadTimeoutMs', options.loadTimeoutMs ?? DEFAULTS.loadTimeoutMs, 1),
   });
 }
@@ -97,6 +119,8 @@ const RUN_OPTIONS: readonly (keyof RunOptions)[] = [
   'graceMs',
   'deadlineMs',
   'retry',
+  'lane',
+  'locks',
   'failFast',
   'maxFailures',
   'chunk',
@@ -113,8 +137,11 @@ const RUN_OPTIONS: readonly (keyof RunOptions)[] = [
 ];
 
 /** @throws {@link OptionError} HEDDLE_INVALID_OPTION */
-// biome-ignore lint/suspicious/noExplicitAny: accepts the options of a run of any input, value and services
-export function resolveRunOptions(options: RunOptions<any, any, any> = {}): ResolvedRunOptions {
+export function resolveRunOptions(
+  // biome-ignore lint/suspicious/noExplicitAny: accepts the options of a run of any input, value and services
+  options: RunOptions<any, any, any> = {},
+  lanes: ReadonlyMap<string, ResolvedLane> = new Map(),
+): ResolvedRunOptions {
   refuseUnknown(options, RUN_OPTIONS, 'run');
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     throw expected('signal', 'an AbortSignal', options.signal);
@@ -130,6 +157,9 @@ export function resolveRunOptions(options: RunOptions<any, any, any> = {}): Reso
     graceMs: milliseconds('graceMs', options.graceMs ?? DEFAULTS.graceMs, 0),
     deadlineMs: optional(options.deadlineMs, (value) => milliseconds('deadlineMs', value, 1)),
     retry: resolveRetry(options.retry),
+    hasRetry: options.retry !== undefined,
+    lane: optional(options.lane, (value) => resolveLaneOption(value, lanes)),
+    locks: optional(options.locks, (value) => locksOf(value, options.shard)),
     failureLimit: failureLimit(options),
     chunk:
       options.chunk === undefined || options.chunk === 'auto'
@@ -168,6 +198,53 @@ function resolveRetry(retry: RetryOptions = {}): ResolvedRetry {
     jitter: oneOf('retry.jitter', retry.jitter ?? DEFAULTS.retry.jitter, ['full', 'none']),
     retryIf: retry.retryIf === undefined ? () => true : callback('retry.retryIf', retry.retryIf),
   };
+}
+
+function resolveLanes(lanes: RuntimeOptions['lanes']): ReadonlyMap<string, ResolvedLane> {
+  if (lanes === undefined) return new Map();
+  if (typeof lanes !== 'object' || lanes === null)
+    throw expected('lanes', 'an object of lanes by name', lanes);
+  return new Map(
+    Object.entries(lanes).map(([name, lane]) => [name, resolveLane(name, lane, `lanes.${name}`)]),
+  );
+}
+
+function resolveLaneOption(
+  value: NonNullable<RunOptions['lane']>,
+  lanes: ReadonlyMap<string, ResolvedLane>,
+): ResolvedLane | LaneChoice {
+  const named = (name: unknown): ResolvedLane => {
+    const lane = typeof name === 'string' ? lanes.get(name) : undefined;
+    if (lane !== undefined) return lane;
+    const known = [...lanes.keys()];
+    if (known.length === 0)
+      throw expected(
+        'lane',
+        'the name of a lane, and the runtime has none: give createRuntime the option `lanes`',
+        name,
+      );
+    const guess = typeof name === 'string' ? nearest(name, known) : undefined;
+    const meant = guess === undefined ? '' : `; did you mean "${guess}"?`;
+    throw new OptionError(
+      'lane',
+      `${expected('lane', `the name of a lane of the runtime (${known.join(', ')})`, name).message}${meant}`,
+    );
+  };
+  if (typeof value === 'function') {
+    const choice = (input: unknown, index: number) =>
+      named((value as (...task: unknown[]) => unknown)(input, index));
+    return Object.assign(choice, { lanes: [...lanes.values()] });
+  }
+  return typeof value === 'object' ? resolveLane('lane', value, 'lane') : named(value);
+}
+
+function locksOf(value: unknown, shard: RunOptions['shard']): ResolvedRunOptions['locks'] {
+  if (shard !== undefined && shard.count > 1) {
+    const message =
+      'Options `locks` and `shard` contradict each other: locks hold within one process, and other shards would not see them; run the batch without shards';
+    throw new OptionError('locks', message);
+  }
+  return callback('locks', value) as ResolvedRunOptions['locks'];
 }
 
 function session(value: string | SessionOptions): ResolvedSession {
@@ -210,11 +287,6 @@ function plain(option: string, value: unknown): unknown {
   }
 }
 
-function boolean(option: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value;
-  throw expected(option, 'true or false', value);
-}
-
 function failureLimit({ failFast, maxFailures }: RunOptions): FailureLimit {
   if (failFast !== undefined && typeof failFast !== 'boolean')
     throw expected('failFast', 'true or false', failFast);
@@ -242,46 +314,6 @@ function services(value: Services | undefined): Services {
     throw expected('services', 'an object of functions', value);
   for (const [name, member] of Object.entries(value)) callback(`services.${name}`, member);
   return value;
-}
-
-function refuseUnknown(options: object, known: readonly string[], where: string, prefix = ''): void {
-  if (typeof options !== 'object' || options === null) throw expected(where, 'an object of options', options);
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    const guess = nearest(name, known);
-    throw new OptionError(
-      `${prefix}${name}`,
-      `Unknown option \`${prefix}${name}\` of ${where}${guess === undefined ? '' : `; did you mean \`${prefix}${guess}\`?`} Known: ${known.join(', ')}`,
-    );
-  }
-}
-
-function optional<T, R>(value: T | undefined, check: (value: T) => R): R | undefined {
-  return value === undefined ? undefined : check(value);
-}
-
-function integer(option: string, value: unknown, least: number, most: number, or = ''): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  throw expected(option, `an integer from ${least} to ${most}${or}`, value);
-}
-
-function milliseconds(option: string, value: unknown, least: number): number {
-  if (typeof value === 'number' && value >= least && value <= MAX_TIMER_MS) return value;
-  throw expected(option, `a number of milliseconds from ${least} to ${MAX_TIMER_MS}`, value);
-}
-
-function oneOf<T extends string>(option: string, value: unknown, choices: readonly T[]): T {
-  if (choices.includes(value as T)) return value as T;
-  throw expected(option, choices.map((choice) => JSON.stringify(choice)).join(' or '), value);
-}
-
-function callback<T>(option: string, value: T): T {
-  if (typeof value === 'function') return value;
-  throw expected(option, 'a function', value);
-}
-
-function expected(option: string, expectation: string, value: unknown): OptionError {
-  return new OptionError(option, `Expected \`${option}\` to be ${expectation}, got ${describe(value)}`);
 }
 
 /** Whether values are to be encoded where they are made: something keeps them. */

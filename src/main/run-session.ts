@@ -3,6 +3,7 @@
  */
 
 import type { EncodedValue } from '../protocol/encoded-value.js';
+import type { Job } from '../protocol/messages.js';
 import { taskKey } from '../protocol/task-key.js';
 import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
 import { ValueCache } from '../session/cache.js';
@@ -88,6 +89,10 @@ export class RunSession implements Recorder, Known {
 
   record(block: RecordableBlock): Promise<void> | undefined {
     return this.writer?.record(block);
+  }
+
+  submit(key: string, job: Job): Promise<void> | undefined {
+    return this.writer?.submit(key, job);
   }
 
   /** Keeps the values of tasks that succeeded for other sessions. */

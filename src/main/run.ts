@@ -9,8 +9,7 @@
  */
 
 import { HeddleError } from '../protocol/errors.js';
-import type { Services, TaskTraits } from '../protocol/task.js';
-import type { TaskIdentity } from '../session/manifest.js';
+import type { TaskTraits } from '../protocol/task.js';
 import type { Recorded } from '../session/recorded.js';
 import { noSession } from '../session/recorder.js';
 import type { Clamp } from './advice.js';
@@ -20,32 +19,20 @@ import { EventHub } from './events.js';
 import type { Chunk, ChunkListener, Executor } from './executor/executor.js';
 import { MarkedExecutor } from './executor/marked.js';
 import type { ThreadLoad } from './executor/thread-pool.js';
-import { FailureGroups } from './failure-groups.js';
+import { FailureWatch } from './failure-watch.js';
 import { Output } from './output.js';
 import { Counters, type Progress } from './progress.js';
 import { buildReport, type Report, type RunStatus } from './report.js';
-import { isKept, type ResolvedRunOptions } from './resolve-options.js';
+import { isKept } from './resolve-options.js';
+import type { RunLanes } from './run-lanes.js';
+import type { RunParts } from './run-parts.js';
 import type { RunSession } from './run-session.js';
 import { Schedule } from './schedule.js';
 import { interruptedError, Selection } from './selection.js';
 import { named, Settler } from './settle.js';
-import { type Inputs, Source } from './source.js';
-
-/** What a run is started with. */
-export interface RunParts {
-  readonly inputs: Inputs<unknown>;
-  readonly options: ResolvedRunOptions;
-  readonly isInline: boolean;
-  readonly makeExecutor: (listener: ChunkListener, services: Services) => Executor;
-  /** Names the task function; asked only with a session or a cache. */
-  readonly identify: () => TaskIdentity;
-  /** Looks at the event loops of the threads and of this one. */
-  readonly loads: () => readonly ThreadLoad[];
-}
+import { Source } from './source.js';
 
 const PROGRESS_EVERY_MS = 100;
-/** With a share as failure limit and a batch of unknown length, the share counts only from here on. */
-const MIN_SHARE_TASKS = 20;
 
 /** One run in progress. */
 export class RunCore {
@@ -61,10 +48,11 @@ export class RunCore {
   readonly #settler: Settler;
   readonly #schedule: Schedule;
   readonly #chunkSize: ChunkSize;
-  #traits: TaskTraits = { execution: 'at-least-once', adopts: false };
+  #traits: TaskTraits = { execution: 'at-least-once', adopts: false, polls: false };
   #session: RunSession | undefined;
   #sessionOpening: Promise<RunSession | undefined> | undefined;
-  readonly #failures = new FailureGroups();
+  #lanes: RunLanes | undefined;
+  readonly #failures: FailureWatch;
   readonly #concurrency: number;
   readonly #clamps: readonly Clamp[];
   readonly #timers: NodeJS.Timeout[] = [];
@@ -74,15 +62,13 @@ export class RunCore {
   #marked: MarkedExecutor | undefined;
   #stopReason: Error | undefined;
   #rejection: unknown;
-  /** Failures of earlier runs: they do not end this one. */
-  #failuresBefore = 0;
-  #isFailureStop = false;
   #isEnded = false;
   #finish: (report: Report) => void = () => {};
 
   constructor(parts: RunParts) {
     const { options } = parts;
     this.#parts = parts;
+    this.#failures = new FailureWatch(options.failureLimit);
     this.ended = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -108,6 +94,7 @@ export class RunCore {
       counters: this.counters,
       events: this.events,
       random: Math.random,
+      gate: () => this.#lanes?.gate,
       isStopping: () => this.#schedule.isStopping,
       retry: (chunk, delayMs) => this.#retry(chunk, delayMs),
       onFailure: (index, error) => this.#onFailure(index, error),
@@ -123,10 +110,7 @@ export class RunCore {
       hasKeys: options.key !== undefined,
       traits: () => this.#traits,
       recorded: () => this.#session?.writer?.recorded as Recorded,
-      onRecordedFailure: (index, error) => {
-        this.#failures.add(index, error);
-        this.#failuresBefore++;
-      },
+      onRecordedFailure: (index, error) => this.#failures.addEarlier(index, error),
       onReady: () => this.#schedule.pump(),
     });
     const { requested, clamps } = concurrencyOf(options, this.#executor.threads, this.#total);
@@ -143,6 +127,7 @@ export class RunCore {
       concurrency: this.#concurrency,
       window: options.window,
       graceMs: options.graceMs,
+      gate: () => this.#lanes?.gate,
       isAdaptive: options.chunk === 'auto',
       onSourceError: (error) => this.#onSourceError(error),
       onFatal: (error) => this.#onFatal(error),
@@ -163,6 +148,7 @@ export class RunCore {
       const starting = this.#executor.start();
       starting.catch(() => {});
       await this.#openSession();
+      await this.#openLanes();
       this.#traits = await starting;
     } catch (error) {
       this.#onFatal(error);
@@ -193,6 +179,19 @@ export class RunCore {
     if (session === undefined || this.#isEnded) return;
     this.#session = session;
     this.#selection.use(session);
+  }
+
+  async #openLanes(): Promise<void> {
+    const { options, lanes } = this.#parts;
+    if (options.lane === undefined && options.locks === undefined) return;
+    const { RunLanes } = await import('./run-lanes.js');
+    if (this.#isEnded) return;
+    this.#lanes = new RunLanes(options, lanes, this.#session?.writer, {
+      onReady: () => this.#schedule.pump(),
+      onEvent: (event) => this.events.emit(event),
+      onGiveUp: (reason) => this.abort(reason),
+      onFatal: (error) => this.#onFatal(error),
+    });
   }
 
   /** Tasks that must not be repeated blindly go one by one, and what begins is recorded. */
@@ -287,25 +286,16 @@ export class RunCore {
         if (this.events.isRead)
           this.events.emit({ type: 'task-log', ...named(chunk, position), level, message, fields });
       },
+      onObserved: (chunk, _, observation) => this.#lanes?.observe(chunk, observation),
       onWorkerExit: (workerId, error) => this.events.emit({ type: 'worker-exit', workerId, error }),
     };
   }
 
   #onFailure(index: number, error: Error): void {
-    this.#failures.add(index, error);
-    const limit = this.#parts.options.failureLimit;
-    if (limit === undefined || this.#schedule.isStopping) return;
-    // Counted before it is shown: with a session, showing waits for the disk.
-    const failed = this.#failures.count - this.#failuresBefore;
-    const total = this.#total;
-    const base = total ?? (this.counters.settled >= MIN_SHARE_TASKS ? this.counters.settled : undefined);
-    const most =
-      'count' in limit ? limit.count : base === undefined ? Number.POSITIVE_INFINITY : limit.share * base;
-    if (failed <= most) return;
-    this.#isFailureStop = true;
-    const told = 'count' in limit ? `${limit.count}` : `${limit.share * 100} %`;
-    const message = `The run was ended: ${failed} ${failed === 1 ? 'task' : 'tasks'} failed, more than the ${told} allowed; the first error: ${error.message}`;
-    this.abort(new HeddleError('HEDDLE_TOO_MANY_FAILURES', message, { cause: error }));
+    const reason = this.#failures.add(index, error, this.#total, this.counters.settled);
+    if (reason === undefined || this.#schedule.isStopping) return;
+    this.#failures.hasStopped = true;
+    this.abort(reason);
   }
 
   #reachDeadline(deadlineMs: number): void {
@@ -348,6 +338,7 @@ export class RunCore {
     const isAllRead = this.#selection.isDone && !this.#source.hasFailed;
     await this.#source.close();
     await this.#executor.close();
+    this.#lanes?.close();
     await this.#closeSession(isAllRead);
     this.#tellProgress();
     const report = this.#report(isAllRead);
@@ -376,7 +367,7 @@ export class RunCore {
   #status(isAllRead: boolean): RunStatus {
     const { failed, aborted, skipped } = this.counters;
     const isAllDone = isAllRead && aborted + skipped === 0;
-    const isStopped = this.#stopReason !== undefined && !this.#isFailureStop && !isAllDone;
+    const isStopped = this.#stopReason !== undefined && !this.#failures.hasStopped && !isAllDone;
     return isStopped || this.#fatal !== undefined ? 'aborted' : failed > 0 ? 'failed' : 'completed';
   }
 
@@ -390,7 +381,8 @@ export class RunCore {
       threads: this.#executor.threads,
       concurrency: Math.min(this.#concurrency, ...this.#clamps.map((clamp) => clamp.ran)),
       isInline: this.#parts.isInline,
-      clamps: this.#clamps,
+      clamps: [...this.#clamps, ...(this.#lanes?.clamps(this.#concurrency) ?? [])],
+      lanes: (runMs) => this.#lanes?.reports(runMs) ?? [],
       failures: this.#failures.list(),
       removed: this.#session?.removed ?? 0,
       sessionNotes: this.#session?.notes ?? [],

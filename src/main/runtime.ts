@@ -6,7 +6,7 @@
  */
 
 import { HeddleError, OptionError } from '../protocol/errors.js';
-import type { Services, TaskContext, TaskFunction } from '../protocol/task.js';
+import type { Services, Submitted, TaskContext, TaskFunction } from '../protocol/task.js';
 import { functionIdentity, moduleIdentity } from '../session/task-identity.js';
 import { InlineExecutor } from './executor/inline.js';
 import type { ThreadChunk } from './executor/thread-chunk.js';
@@ -21,6 +21,7 @@ import {
 } from './resolve-options.js';
 import { RunCore } from './run.js';
 import { Run } from './run-handle.js';
+import type { LanesInUse } from './run-lanes.js';
 import type { Inputs } from './source.js';
 import { type AnyTask, isTaskReference, type TaskReference } from './task-reference.js';
 
@@ -30,7 +31,9 @@ type Any = any;
 /** Input type of a task function. */
 export type InputOf<T> = T extends (input: infer Input, ...rest: Any[]) => unknown ? Input : never;
 /** Value type of a task function. */
-export type ValueOf<T> = T extends (...args: Any[]) => infer Value ? Awaited<Value> : never;
+export type ValueOf<T> = T extends (...args: Any[]) => infer Value
+  ? Exclude<Awaited<Value>, Submitted>
+  : never;
 /** What a task function demands of the run option `services`. */
 export type ServicesOf<T> = T extends (input: Any, ctx: TaskContext<infer S extends Services>) => unknown
   ? S
@@ -50,6 +53,7 @@ let runCount = 0;
 export class Runtime {
   readonly #options: ResolvedRuntimeOptions;
   readonly #threads: SharedThreads;
+  readonly #lanes: LanesInUse = new WeakMap();
   readonly #runs = new Set<RunCore>();
   #closing: Promise<void> | undefined;
 
@@ -89,7 +93,7 @@ export class Runtime {
         'Expected the task to be a function or the answer of task(url)',
       );
     }
-    const resolved = resolveRunOptions(options);
+    const resolved = resolveRunOptions(options, this.#options.lanes);
     if (isInline && resolved.cache !== undefined) {
       throw new OptionError(
         'cache',
@@ -103,6 +107,7 @@ export class Runtime {
       inputs,
       options: resolved,
       isInline: isInline || task.inline,
+      lanes: this.#lanes,
       makeExecutor: (listener, services) =>
         isInline || task.inline
           ? new InlineExecutor({

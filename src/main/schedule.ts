@@ -23,10 +23,13 @@ import type { AttemptTimes } from '../protocol/outcome.js';
 import { isTransfer } from '../protocol/transfer.js';
 import { type ChunkSize, roughBytes } from './chunk-size.js';
 import type { Chunk, ChunkEnd, Execution, Executor, Leftover } from './executor/executor.js';
+import type { Gate } from './lanes/gate.js';
 import type { Output } from './output.js';
 import type { Counters } from './progress.js';
+import { Repeats } from './repeats.js';
 import type { Selection } from './selection.js';
 import { type Settler, single } from './settle.js';
+import { windowOf } from './window.js';
 
 /** What the schedule needs of the rest of the run. */
 export interface ScheduleHost {
@@ -41,6 +44,8 @@ export interface ScheduleHost {
   readonly concurrency: number;
   readonly window: number | 'auto';
   readonly graceMs: number;
+  /** Where tasks wait for their lanes and locks, if the run has any; each task then travels alone. */
+  gate(): Gate | undefined;
   /** True when the caller left the chunk size to heddle. */
   readonly isAdaptive: boolean;
   /** The inputs cannot be read further. */
@@ -57,11 +62,6 @@ const DEPTH = 2;
 const AHEAD_MS = 10;
 /** A chunk whose tasks turn out to take longer than expected ends after this time, and its rest goes elsewhere. */
 const BUDGET_MS = 50;
-/** The automatic window: at least this many tasks, unless they are large. */
-const WINDOW_TASKS = 1024;
-/** The automatic window: inputs and values beyond this size are not piled up. */
-const WINDOW_BYTES = 16 * 1024 * 1024;
-
 const NEVER_BEGAN: AttemptTimes = { attempts: 0, startedAt: undefined, durationMs: 0, workerId: undefined };
 
 /** Starts the tasks of one run. */
@@ -69,9 +69,7 @@ export class Schedule {
   readonly #host: ScheduleHost;
   readonly #isExclusive: boolean;
   readonly #inFlight = new Map<Chunk, Execution>();
-  readonly #backoffs = new Map<NodeJS.Timeout, Chunk>();
-  #again: Chunk[] = [];
-  #suspects: Chunk[] = [];
+  readonly #repeats: Repeats;
   #isolated = 0;
   #force: 'none' | 'drain' | 'abort' = 'none';
   #reason: Error | undefined;
@@ -85,6 +83,12 @@ export class Schedule {
 
   constructor(host: ScheduleHost) {
     this.#host = host;
+    this.#repeats = new Repeats(
+      () => this.pump(),
+      (count) => {
+        host.counters.waiting = count;
+      },
+    );
     const { concurrency } = host;
     this.#isExclusive = concurrency === host.executor().parallelism;
   }
@@ -100,14 +104,13 @@ export class Schedule {
 
   /** Takes a task up again after a delay. */
   retry(chunk: Chunk, delayMs: number): void {
-    this.#host.counters.waiting++;
-    const timer = setTimeout(() => {
-      this.#backoffs.delete(timer);
-      this.#host.counters.waiting--;
-      this.#again.push({ ...chunk, readyAt: now() });
+    if (this.isStopping) return this.#giveUp(chunk);
+    if (delayMs === 0 && this.#host.gate() !== undefined) {
+      this.#repeats.now({ ...chunk, readyAt: now() });
       this.pump();
-    }, delayMs);
-    this.#backoffs.set(timer, chunk);
+    } else {
+      this.#repeats.later(chunk, delayMs);
+    }
   }
 
   /** Tasks of a chunk in flight, from this position on, did not begin and will not. */
@@ -154,10 +157,7 @@ export class Schedule {
   checkIdle(): void {
     const { selection, settler } = this.#host;
     const isWaiting =
-      this.#inFlight.size > 0 ||
-      this.#backoffs.size > 0 ||
-      this.#again.length > 0 ||
-      this.#suspects.length > 0;
+      this.#inFlight.size > 0 || !this.#repeats.isEmpty || (this.#host.gate()?.waiting ?? 0) > 0;
     if (
       this.#isIdle ||
       this.#isFilling ||
@@ -175,7 +175,7 @@ export class Schedule {
     this.#isFilling = true;
     try {
       while (!this.isStopping && this.#inFlight.size < this.#slots) {
-        const chunk = this.#nextChunk();
+        const chunk = this.#host.gate() === undefined ? this.#nextChunk() : this.#nextGranted();
         if (chunk === undefined) break;
         // Reading an input runs code of the caller, which may have stopped the run.
         if (this.isStopping) this.#giveUpAll(chunk);
@@ -184,17 +184,55 @@ export class Schedule {
     } catch (error) {
       this.#host.onSourceError(error);
     }
+    // What was offered while the run was stopped from within.
+    if (this.isStopping) this.#cancelWaiting();
     this.#isFilling = false;
     if (!this.isStopping) this.#host.executor().rebalance(this.#host.concurrency);
     this.checkIdle();
+  }
+
+  /** A task that its lane and its locks let start now. Reads on as long as that may find one. */
+  #nextGranted(): Chunk | undefined {
+    const gate = this.#host.gate() as Gate;
+    while (!this.isStopping) {
+      const taken = gate.take();
+      if (taken?.kind === 'granted') return taken.chunk;
+      if (taken?.kind === 'refused') {
+        const { attempt } = taken.chunk;
+        this.#host.settler.finish(taken.chunk, 0, 'failed', taken.error, {
+          ...NEVER_BEGAN,
+          attempts: attempt - 1,
+        });
+        continue;
+      }
+      const next = gate.wantsMore ? this.#nextChunk() : this.#nextAgain();
+      if (next === undefined) return undefined;
+      this.#offer(gate, next);
+    }
+    return undefined;
+  }
+
+  #offer(gate: Gate, chunk: Chunk): void {
+    try {
+      gate.offer(chunk);
+    } catch (error) {
+      // Lanes and locks are named by code of the caller.
+      this.#host.onFatal(error);
+      this.#giveUpAll(chunk);
+    }
+  }
+
+  /** Whether each task travels alone. */
+  get #isSingle(): boolean {
+    return this.#isMarked || this.#host.gate() !== undefined;
   }
 
   get #slots(): number {
     const { concurrency, chunkSize } = this.#host;
     const isAhead =
       this.#isExclusive &&
-      !this.#isMarked &&
-      this.#isolated + this.#suspects.length === 0 &&
+      !this.#isSingle &&
+      this.#isolated + this.#repeats.suspects === 0 &&
       chunkSize.taskMs < AHEAD_MS;
     return isAhead ? concurrency * DEPTH : concurrency;
   }
@@ -214,6 +252,7 @@ export class Schedule {
     // In flight until its leftovers are taken up: the run must not be found idle in between.
     for (const leftover of leftovers) this.#takeUp(chunk, leftover);
     this.#inFlight.delete(chunk);
+    this.#host.gate()?.over(chunk);
     if (chunk.isolated) this.#isolated--;
     this.pump();
   }
@@ -269,7 +308,7 @@ export class Schedule {
 
   #runAgain(task: Chunk): void {
     if (this.isStopping) this.#giveUp(task);
-    else (task.isolated ? this.#suspects : this.#again).push(task);
+    else this.#repeats.now(task);
   }
 
   /** A moved input went with its thread: the task fails, it cannot run again. */
@@ -283,38 +322,32 @@ export class Schedule {
   }
 
   #nextChunk(): Chunk | undefined {
-    if (this.#suspects.length > 0 && this.#isolated < this.#host.executor().threads)
-      return this.#suspects.shift();
-    return this.#fromAgain() ?? this.#fresh();
+    if (this.#repeats.suspects > 0 && this.#isolated < this.#host.executor().threads)
+      return this.#repeats.nextSuspect();
+    return this.#nextAgain() ?? this.#fresh();
   }
 
   /** Tasks that come back side by side travel together again, unless there was trouble with one. */
-  #fromAgain(): Chunk | undefined {
-    const first = this.#again[0];
-    if (first === undefined) return undefined;
-    const isAlone = first.troubles > 0 || first.interrupted || this.#isMarked;
-    const most = isAlone ? 1 : this.#host.chunkSize.next(this.#again.length + this.#unread, this.#slots);
-    let count = 1;
-    for (; count < Math.min(most, this.#again.length); count++) {
-      const { first: index, attempt, troubles, interrupted } = this.#again[count] as Chunk;
-      if (index !== first.first + count || attempt !== first.attempt || troubles > 0 || interrupted) break;
-    }
-    return joined(this.#again.splice(0, count));
+  #nextAgain(): Chunk | undefined {
+    return this.#repeats.next(
+      (ready) => this.#host.chunkSize.next(ready + this.#unread, this.#slots),
+      this.#isSingle,
+    );
   }
 
   #fresh(): Chunk | undefined {
     const { selection, output, chunkSize, counters } = this.#host;
-    const window = this.#window();
+    const window = windowOf(this.#host.window, chunkSize, this.#slots);
     const space = window - (this.#chosen + selection.settled - output.delivered);
     // A window that is nearly full would be filled in crumbs, each a message of its own.
     if (space <= 0 || space < Math.min(chunkSize.current, window) / 2) return undefined;
-    const most = this.#isMarked ? 1 : Math.min(space, chunkSize.next(this.#unread, this.#slots));
+    const most = this.#isSingle ? 1 : Math.min(space, chunkSize.next(this.#unread, this.#slots));
     const selected = selection.take(most);
     counters.read = selection.read;
     if (selected === undefined) return undefined;
     this.#chosen += selected.inputs.length;
     chunkSize.notice(roughBytes(selected.inputs.at(-1)));
-    const { first, indexes, inputs, keys, hashes, interrupted } = selected;
+    const { first, indexes, inputs, keys, hashes, interrupted, job } = selected;
     // Written out: a spread in front of further properties makes a new hidden class each time.
     return {
       first,
@@ -323,7 +356,10 @@ export class Schedule {
       keys,
       hashes,
       interrupted,
+      job,
+      account: undefined,
       attempt: 1,
+      refunds: 0,
       isolated: false,
       troubles: 0,
       readyAt: now(),
@@ -336,30 +372,16 @@ export class Schedule {
     return total === undefined ? Number.POSITIVE_INFINITY : Math.max(0, total - this.#host.selection.read);
   }
 
-  #window(): number {
-    const { window, chunkSize } = this.#host;
-    if (window !== 'auto') return window;
-    const bySize = chunkSize.taskBytes === 0 ? WINDOW_TASKS : WINDOW_BYTES / chunkSize.taskBytes;
-    const wanted = Math.max(WINDOW_TASKS, chunkSize.current * this.#slots * 2);
-    return Math.max(this.#slots * 2, Math.min(wanted, Math.floor(bySize)));
-  }
-
   /** What waits for its next attempt, or to run again, will not run in this run. */
-  #cancelWaiting(reason: Error): void {
-    for (const [timer, chunk] of this.#backoffs) {
-      clearTimeout(timer);
-      this.#host.counters.waiting--;
-      this.#giveUp(chunk, reason);
-    }
-    this.#backoffs.clear();
-    for (const chunk of [...this.#again, ...this.#suspects]) this.#giveUp(chunk, reason);
-    this.#again = [];
-    this.#suspects = [];
+  #cancelWaiting(reason?: Error): void {
+    const atGate = this.#host.gate()?.cancel() ?? [];
+    for (const chunk of [...this.#repeats.cancel(), ...atGate]) this.#giveUp(chunk, reason);
   }
 
   #giveUp(chunk: Chunk, reason: Error = this.#stopReason()): void {
-    const attempts = chunk.attempt - 1;
-    const status = attempts > 0 || chunk.isolated ? 'aborted' : 'skipped';
+    // A job that goes on elsewhere was begun by the attempt.
+    const attempts = chunk.attempt - (chunk.job === undefined ? 1 : 0);
+    const status = attempts + chunk.refunds > 0 || chunk.isolated ? 'aborted' : 'skipped';
     this.#host.settler.finish(chunk, 0, status, reason, { ...NEVER_BEGAN, attempts });
   }
 
@@ -370,16 +392,4 @@ export class Schedule {
   #stopReason(): Error {
     return this.#reason ?? new HeddleError('HEDDLE_ABORTED', 'The run was aborted');
   }
-}
-
-/** Consecutive tasks as one chunk. */
-function joined(tasks: readonly Chunk[]): Chunk {
-  const [first] = tasks as readonly [Chunk];
-  if (tasks.length === 1) return first;
-  return {
-    ...first,
-    inputs: tasks.map(({ inputs }) => inputs[0]),
-    keys: first.keys === undefined ? undefined : tasks.flatMap(({ keys }) => keys ?? []),
-    hashes: first.hashes === undefined ? undefined : tasks.flatMap(({ hashes }) => hashes ?? []),
-  };
 }

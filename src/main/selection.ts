@@ -10,6 +10,7 @@
 
 import type { EncodedValue } from '../protocol/encoded-value.js';
 import { HeddleError } from '../protocol/errors.js';
+import type { Job } from '../protocol/messages.js';
 import { describe } from '../protocol/serialized-error.js';
 import type { TaskTraits } from '../protocol/task.js';
 import { taskKey } from '../protocol/task-key.js';
@@ -57,6 +58,8 @@ interface Look {
   /** Of its input, when its value is to be cached: a task may change its input. */
   readonly hash: string | undefined;
   readonly interrupted: boolean;
+  /** The job that it waits for. */
+  readonly job: Job | undefined;
 }
 
 interface Chosen {
@@ -67,7 +70,10 @@ interface Chosen {
 }
 
 /** Tasks to execute. */
-export type Selected = Pick<Chunk, 'first' | 'indexes' | 'inputs' | 'keys' | 'hashes' | 'interrupted'>;
+export type Selected = Pick<
+  Chunk,
+  'first' | 'indexes' | 'inputs' | 'keys' | 'hashes' | 'interrupted' | 'job'
+>;
 
 /** Inputs that are looked at ahead of what is asked for, when most of them may be done already. */
 const LOOK_AHEAD = 512;
@@ -83,7 +89,7 @@ export class Selection {
   #next = 0;
   /** Tasks with the same status, in a row, that have an outcome. */
   #row: { first: number; status: 'succeeded' | 'failed'; slots: number[] } | undefined;
-  /** A task that was cut off and travels alone, for the next `take`. */
+  /** A task that was cut off, or waits for a job, and travels alone; for the next `take`. */
   #alone: Selected | undefined;
   /** What the source threw while tasks were chosen, for the next `take`. */
   #error: { readonly error: unknown } | undefined;
@@ -134,6 +140,7 @@ export class Selection {
       keys: taken.keys,
       hashes: undefined,
       interrupted: false,
+      job: undefined,
     };
   }
 
@@ -142,9 +149,9 @@ export class Selection {
     this.#alone = undefined;
     if (ahead !== undefined || this.#isResting) return ahead;
     const chosen: Chosen = { indexes: [], inputs: [], keys: [], hashes: [] };
-    let interrupted = false;
+    let alone: Look | undefined;
     const most = max + this.#settled;
-    while (chosen.inputs.length + this.#settled < most && !interrupted) {
+    while (chosen.inputs.length + this.#settled < most && alone === undefined) {
       if (!this.#hasNext(known, most - chosen.inputs.length - this.#settled, chosen)) break;
       const place = this.#next++;
       const index = this.#index++;
@@ -152,7 +159,8 @@ export class Selection {
       const key = this.#taken.keys?.[place] ?? hashOf(input, index);
       const task = this.#look(known, key, index, input);
       if (task === undefined) continue;
-      if (task.interrupted && chosen.inputs.length > 0) {
+      const isAlone = task.interrupted || task.job !== undefined;
+      if (isAlone && chosen.inputs.length > 0) {
         const hashes = task.hash === undefined ? undefined : [task.hash];
         this.#alone = {
           first: index,
@@ -160,11 +168,11 @@ export class Selection {
           inputs: [input],
           keys: [task.key],
           hashes,
-          interrupted: true,
+          ...howFar(task),
         };
         break;
       }
-      interrupted = task.interrupted;
+      if (isAlone) alone = task;
       chosen.indexes.push(index);
       chosen.inputs.push(input);
       chosen.keys.push(task.key);
@@ -176,7 +184,7 @@ export class Selection {
     const [first] = indexes;
     if (first === undefined) return undefined;
     const isGapless = indexes.at(-1) === first + indexes.length - 1;
-    return { first, indexes: isGapless ? undefined : indexes, inputs, keys, hashes, interrupted };
+    return { first, indexes: isGapless ? undefined : indexes, inputs, keys, hashes, ...howFar(alone) };
   }
 
   /** Whether there is an input to be looked at, now. What was chosen before an error is handed out first. */
@@ -242,7 +250,8 @@ export class Selection {
     const name = seen?.key ?? key;
     const isInterrupted = seen?.interrupted === true;
     const { adopts, execution } = this.#host.traits();
-    if (isInterrupted && !adopts && execution === 'at-most-once') {
+    const job = seen?.job;
+    if (isInterrupted && job === undefined && !adopts && execution === 'at-most-once') {
       this.#settled++;
       settler.finish(
         { first: index, indexes: undefined, keys: [name], inputs: [input] },
@@ -254,13 +263,13 @@ export class Selection {
       return undefined;
     }
     const hash = known.caches ? (hasKeys ? hashOf(input, index) : key) : undefined;
-    const hit = hash === undefined ? undefined : known.cached(hash);
+    const hit = hash === undefined || job !== undefined ? undefined : known.cached(hash);
     if (hit !== undefined) {
       this.#settled++;
       settler.reuse(index, name, hit.content);
       return undefined;
     }
-    return { key: name, hash, interrupted: isInterrupted && adopts };
+    return { key: name, hash, interrupted: isInterrupted && adopts && job === undefined, job };
   }
 
   #addToRow(slot: number, status: 'succeeded' | 'failed', index: number): void {
@@ -284,6 +293,14 @@ export class Selection {
     }
     this.#host.settler.show(block);
   }
+}
+
+/** How far a task came in earlier runs. */
+function howFar(task: Look | undefined): Pick<Selected, 'interrupted' | 'job'> {
+  return {
+    interrupted: task?.interrupted ?? false,
+    job: task?.job,
+  };
 }
 
 function hashOf(input: unknown, index: number): string {

@@ -8,7 +8,7 @@
 import { now, ORIGIN } from '../protocol/control-cell.js';
 import type { EncodedValue } from '../protocol/encoded-value.js';
 import { isHeddleError, OptionError } from '../protocol/errors.js';
-import type { SettledMessage } from '../protocol/messages.js';
+import type { SettledMessage, Submission } from '../protocol/messages.js';
 import { type AttemptTimes, type Failed, unsuccessful } from '../protocol/outcome.js';
 import { describe, reviveError } from '../protocol/serialized-error.js';
 import { taskKey } from '../protocol/task-key.js';
@@ -17,6 +17,8 @@ import type { RecordableBlock, Recorder } from '../session/recorder.js';
 import { backoffMs } from './backoff.js';
 import type { EventHub } from './events.js';
 import { type Chunk, indexOf } from './executor/executor.js';
+import type { Gate } from './lanes/gate.js';
+import type { Decision } from './lanes/lane.js';
 import { identityOf, type OutcomeBlock, SucceededBlock, UnsuccessfulBlock } from './outcome-block.js';
 import type { Output } from './output.js';
 import type { Counters } from './progress.js';
@@ -37,6 +39,8 @@ export interface SettleHost {
   readonly isEncoded: boolean;
   /** True when no further attempt may start. */
   isStopping(): boolean;
+  /** Where tasks wait for their lanes, if the run has any. */
+  gate(): Gate | undefined;
   /** Takes a task up again after a delay. */
   retry(chunk: Chunk, delayMs: number): void;
   /** A task failed for good. */
@@ -63,7 +67,9 @@ export class Settler {
 
   /** Consecutive attempts ended by themselves. */
   settle(chunk: Chunk, message: SettledMessage, workerId: number): void {
-    const { values, times, origin, failures, from } = message;
+    const { values, times, origin, others, from } = message;
+    const gate = this.#host.gate();
+    if (gate !== undefined && others === undefined) gate.succeeded(chunk);
     this.#host.counters.recordAttempts(times, chunk.readyAt - origin, workerId);
     this.#host.counters.running -= values.length;
     const { isEncoded } = this.#host;
@@ -87,15 +93,22 @@ export class Settler {
       }
     };
     let start = 0;
-    for (const { position, error, aborted } of failures ?? []) {
+    for (const other of others ?? []) {
+      const { position } = other;
       const i = position - from;
       succeed(start, i);
+      start = i + 1;
+      if ('job' in other) {
+        gate?.succeeded(chunk);
+        this.#submit(chunk, other);
+        continue;
+      }
+      const { error, aborted } = other;
       const beganAt = times[i] as number;
       const durationMs = (times[i + 1] as number) - beganAt;
       const attempt = { attempts: chunk.attempt, startedAt: origin + beganAt, durationMs, workerId };
       if (aborted) this.finish(chunk, position, 'aborted', reviveError(error), attempt);
       else this.fail(chunk, position, reviveError(error), attempt);
-      start = i + 1;
     }
     succeed(start, values.length);
   }
@@ -106,16 +119,18 @@ export class Settler {
    * @param isCutOff - it did not end by itself: nobody knows how far it came
    */
   fail(chunk: Chunk, position: number, error: Error, attempt: AttemptTimes, isCutOff = false): void {
-    const { options, counters, events, random } = this.#host;
-    const again = single(chunk, position, {
-      attempt: chunk.attempt + 1,
-      isolated: false,
-      troubles: 0,
-      interrupted: isCutOff,
-    });
-    if (this.#isWorthRetrying(chunk, position, error)) {
-      const delayMs = backoffMs(options.retry, again.attempt, random);
-      counters.retries++;
+    const { options, counters, events } = this.#host;
+    const next = this.#next(chunk, position, error);
+    if (next !== undefined) {
+      const { delayMs, isCharged } = next;
+      const again = single(chunk, position, {
+        attempt: isCharged ? chunk.attempt + 1 : chunk.attempt,
+        refunds: isCharged ? chunk.refunds : chunk.refunds + 1,
+        isolated: false,
+        troubles: 0,
+        interrupted: isCutOff && chunk.job === undefined,
+      });
+      if (isCharged) counters.retries++;
       if (events.isRead) {
         events.emit({
           type: 'task-retry',
@@ -127,13 +142,8 @@ export class Settler {
       }
       this.#host.retry(again, delayMs);
     } else {
-      this.finish(
-        chunk,
-        position,
-        this.#host.isStopping() && chunk.attempt < options.retry.attempts ? 'aborted' : 'failed',
-        error,
-        attempt,
-      );
+      const isAborted = this.#host.isStopping() && chunk.attempt < options.retry.attempts;
+      this.finish(chunk, position, isAborted ? 'aborted' : 'failed', error, attempt);
     }
   }
 
@@ -150,22 +160,47 @@ export class Settler {
     if (status === 'failed') this.#host.onFailure(outcome.index, error);
   }
 
-  #isWorthRetrying(chunk: Chunk, position: number, error: Error): boolean {
-    const { retry } = this.#host.options;
-    if (chunk.attempt >= retry.attempts || isTransfer(chunk.inputs[position]) || this.#host.isStopping())
-      return false;
-    if (isHeddleError(error, 'HEDDLE_INTERRUPTED')) return false;
+  /** The next attempt of a task whose attempt failed; undefined: there is none. */
+  #next(chunk: Chunk, position: number, error: Error): Decision {
+    const { options, random } = this.#host;
+    const { retry, hasRetry } = options;
     try {
-      const isWorth: unknown = retry.retryIf(error, chunk.attempt);
-      if (typeof isWorth === 'boolean') return isWorth;
-      throw new OptionError(
-        'retry.retryIf',
-        `Expected \`retry.retryIf\` to answer true or false, got ${describe(isWorth)}`,
-      );
+      // Told in any case: it concerns the other tasks of the lane as well.
+      const judged = this.#host.gate()?.failed(chunk, error, hasRetry ? retry : undefined) ?? 'unjudged';
+      if (isTransfer(chunk.inputs[position]) || this.#host.isStopping()) return undefined;
+      if (isHeddleError(error, 'HEDDLE_INTERRUPTED')) return undefined;
+      if (judged === 'unjudged') {
+        if (chunk.attempt >= retry.attempts || !this.#isWorth(error, chunk.attempt)) return undefined;
+        return { delayMs: backoffMs(retry, chunk.attempt + 1, random), isCharged: true };
+      }
+      return judged === undefined || (judged.isCharged && !this.#isWorth(error, chunk.attempt))
+        ? undefined
+        : judged;
     } catch (cause) {
       this.#host.onFatal(cause);
-      return false;
+      return undefined;
     }
+  }
+
+  #isWorth(error: Error, attempt: number): boolean {
+    const isWorth: unknown = this.#host.options.retry.retryIf(error, attempt);
+    if (typeof isWorth === 'boolean') return isWorth;
+    throw new OptionError(
+      'retry.retryIf',
+      `Expected \`retry.retryIf\` to answer true or false, got ${describe(isWorth)}`,
+    );
+  }
+
+  /** The work of a task goes on elsewhere: it is asked about again, once its handle is kept. */
+  #submit(chunk: Chunk, { position, job, pollMs }: Submission): void {
+    this.#host.gate()?.keepLocks(chunk);
+    const again = single(chunk, position, { job, isolated: false, troubles: 0, interrupted: false });
+    const key = again.keys?.[0];
+    // The same handle again needs no record.
+    const isKnown = key === undefined || job.handle === chunk.job?.handle;
+    this.#then(isKnown ? undefined : this.#host.recorder().submit(key, job), () =>
+      this.#host.retry(again, pollMs),
+    );
   }
 
   /** Gives a task the value that an identical task had. */
@@ -180,13 +215,15 @@ export class Settler {
   #publish(block: OutcomeBlock & RecordableBlock): void {
     const isFinal = block.status === 'succeeded' || block.status === 'failed';
     const recorded = isFinal ? this.#host.recorder().record(block) : undefined;
-    if (recorded === undefined) return this.show(block);
+    this.#then(recorded, () => this.show(block));
+  }
+
+  /** Goes on when the recorder has kept what it was given. */
+  #then(recorded: Promise<void> | undefined, next: () => void): void {
+    if (recorded === undefined) return next();
     this.#recording++;
     recorded
-      .then(
-        () => this.show(block),
-        (error: unknown) => this.#host.onFatal(error),
-      )
+      .then(next, (error: unknown) => this.#host.onFatal(error))
       .finally(() => {
         this.#recording--;
         this.#host.onRecorded();
@@ -221,7 +258,7 @@ export class Settler {
 export function single(
   chunk: Chunk,
   position: number,
-  changes: Partial<Pick<Chunk, 'attempt' | 'isolated' | 'troubles' | 'interrupted'>>,
+  changes: Partial<Pick<Chunk, 'attempt' | 'refunds' | 'job' | 'isolated' | 'troubles' | 'interrupted'>>,
 ): Chunk {
   const key = chunk.keys?.[position];
   return {

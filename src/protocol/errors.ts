@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   HEDDLE_SESSION_INVALID: 'What stands at the place of the session cannot be one.',
   HEDDLE_SESSION_FENCED: 'Another process took the session over while this one did not answer.',
   HEDDLE_SESSION_WRITE: 'The session could not be written; what was recorded before is kept.',
+  HEDDLE_LANE_OPEN: 'A lane is closed: its provider has not answered, or none of its accounts can be used.',
   HEDDLE_CLOSED: 'The runtime is closed.',
   HEDDLE_INTERNAL: 'A bug in heddle.',
 } as const;

@@ -48,6 +48,8 @@ export interface ChunkRequest {
   readonly inputs: readonly unknown[];
   /** Explicit keys; undefined when the key is the hash of the input. */
   readonly keys: readonly string[] | undefined;
+  /** The account of the lane that its tasks use. */
+  readonly account: string | undefined;
   readonly attempt: number;
   readonly timeoutMs: number | undefined;
   readonly exclusive: boolean;
@@ -59,6 +61,8 @@ export interface ChunkRequest {
   readonly encoded: boolean;
   /** An earlier attempt at the one task of this chunk was cut off. */
   readonly interrupted: boolean;
+  /** The one task of this chunk was submitted: ask what became of its job. */
+  readonly job: Job | undefined;
 }
 
 /** What a thread tells over its port. */
@@ -68,6 +72,7 @@ export type ThreadMessage =
   | SettledMessage
   | ProgressMessage
   | LogMessage
+  | ObservedMessage
   | ServicesMessage
   | OverMessage
   | CrashMessage;
@@ -97,9 +102,10 @@ export interface SettledMessage {
   readonly times: Float64Array;
   /** The thread's time origin, in ms since the epoch: apart, because their sum has no room for nanoseconds. */
   readonly origin: number;
-  /** Values by position - from, encoded where the request asks for it; undefined at the positions that failed. */
+  /** Values by position - from, encoded where the request asks for it; undefined at the positions of `others`. */
   readonly values: readonly unknown[];
-  readonly failures: readonly AttemptFailure[] | undefined;
+  /** Attempts that ended without a value, by position. */
+  readonly others: readonly (AttemptFailure | Submission)[] | undefined;
   /** The chunk is over, and this is the last message about it. */
   readonly isLast: boolean;
 }
@@ -110,6 +116,32 @@ export interface AttemptFailure {
   readonly error: SerializedError;
   /** The attempt ended because the run was aborted: not the task's failure. */
   readonly aborted: boolean;
+}
+
+/** The attempt has submitted a job that goes on elsewhere, or asked about it and it is not over. */
+export interface Submission {
+  readonly position: number;
+  readonly job: Job;
+  /** Ask about it after this time. */
+  readonly pollMs: number;
+}
+
+/** A job elsewhere. */
+export interface Job {
+  /** What its task said of it, as JSON. */
+  readonly handle: string;
+  /** The account of the lane through which it was submitted. */
+  readonly account: string | undefined;
+}
+
+/** A task tells what its provider said. */
+export interface ObservedMessage {
+  readonly type: 'observed';
+  readonly id: number;
+  readonly position: number;
+  /** Those that say something about limits, as they came, names in lower case. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly used: Readonly<Record<string, number>> | undefined;
 }
 
 /** A task tells how far it is. */

@@ -30,6 +30,21 @@ export interface TaskContext<S extends Services = Services> {
   readonly key: string;
   /** Which execution this is, from 1. */
   readonly attempt: number;
+  /** Which account of the run's lane to use; undefined when the lane has none. */
+  readonly account: string | undefined;
+  /**
+   * Tells the run's lane what the provider said: the headers of its answer, from which limits are learned, and what the call has truly
+   * used up of the lane's budgets, by unit.
+   */
+  observe(observation: Observation): void;
+  /**
+   * For a task whose work goes on elsewhere: `return ctx.submitted(handle)`. The handle is kept, with a session durably; the task holds no thread
+   * and no place of its lane, and after a while the module's `poll(handle, ctx)` is asked what became of it. It answers with the value, with
+   * `ctx.submitted(handle)` when it is not over, or throws.
+   *
+   * @param handle - plain JSON
+   */
+  submitted(handle: unknown, options?: SubmittedOptions): Submitted;
   /** Tells how far the task is, from 0 to 1. At most ten reports a second leave the thread; the rest is dropped. */
   progress(fraction: number, note?: string): void;
   /** Writes a line to the run's log events. Fields that cannot be sent are described instead. */
@@ -38,6 +53,35 @@ export interface TaskContext<S extends Services = Services> {
   readonly services: RemoteServices<S>;
   /** Marks buffers of a value to be moved to the caller instead of copied: `return ctx.transfer(result, [result.buffer])`. */
   transfer<T>(value: T, buffers: readonly Transferable[]): T;
+}
+
+/** What a task learned from its provider. */
+export interface Observation {
+  /** Headers of the answer: `Headers`, a plain object, or pairs. */
+  readonly headers?: unknown;
+  /** What the call used up, by unit of a budget: `{ tokens: 812 }`. */
+  readonly used?: Readonly<Record<string, number>> | undefined;
+}
+
+/** How a job elsewhere is asked about. */
+export interface SubmittedOptions {
+  /** Asked about again after this time, in ms. @defaultValue 1000 */
+  readonly pollMs?: number | undefined;
+}
+
+declare const SUBMITTED: unique symbol;
+
+/** A job that goes on elsewhere. Made by `ctx.submitted`. */
+export class Submitted {
+  readonly handle: unknown;
+  readonly pollMs: number;
+  /** No value of a task is one by chance. */
+  declare readonly [SUBMITTED]: true;
+
+  constructor(handle: unknown, pollMs: number) {
+    this.handle = handle;
+    this.pollMs = pollMs;
+  }
 }
 
 /**
@@ -51,15 +95,21 @@ export interface TaskTraits {
   readonly execution: Execution;
   /** It exports `adopt`, which finds out what became of an attempt that was cut off. */
   readonly adopts: boolean;
+  /** It exports `poll`, which finds out what became of a job that it submitted. */
+  readonly polls: boolean;
 }
 
-/** What `adopt` answers: the value that the cut-off attempt had after all, or undefined when nothing came of it. */
-export type Adopted<Value> = { readonly value: Value } | undefined;
+/**
+ * What `adopt` answers: the value that the cut-off attempt had after all, `ctx.submitted(handle)` when its job goes on, or undefined when
+ * nothing came of it.
+ */
+export type Adopted<Value> = { readonly value: Value } | Submitted | undefined;
 
 /** A task function with what its module declares. */
 export interface LoadedTask {
   readonly run: TaskFunction;
   readonly adopt: TaskFunction | undefined;
+  readonly poll: TaskFunction | undefined;
   readonly execution: Execution;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { ControlCell } from './control-cell.js';
-import type { SettledMessage } from './messages.js';
+import type { Job, ObservedMessage, SettledMessage } from './messages.js';
 import type { LoadedTask, LogLevel, RemoteServices, Services, TaskFunction, Transferable } from './task.js';
 
 /** Sends a report, moving the listed buffers. Throws when the message cannot be cloned. */
@@ -17,6 +17,7 @@ export interface ChunkChannel {
   mayEnd(): boolean;
   progress(position: number, fraction: number, note: string | undefined): void;
   log(position: number, level: LogLevel, message: string, fields: unknown): void;
+  observed(position: number, observation: Pick<ObservedMessage, 'headers' | 'used'>): void;
   services(): RemoteServices<Services>;
   /** Why the run is being aborted, as far as is known here. */
   abortReason(): Error;
@@ -31,11 +32,13 @@ export interface ChunkWork {
   readonly indexes: readonly number[] | undefined;
   readonly inputs: readonly unknown[];
   readonly keys: readonly string[] | undefined;
+  readonly account: string | undefined;
   readonly attempt: number;
   readonly timeoutMs: number | undefined;
   readonly budgetMs: number | undefined;
   readonly encoded: boolean;
   readonly interrupted: boolean;
+  readonly job: Job | undefined;
 }
 
 /** workers/run-chunk.ts */

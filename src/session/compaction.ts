@@ -9,10 +9,11 @@
  */
 
 import { join } from 'node:path';
+import type { Job } from '../protocol/messages.js';
 import { disk, syncFolder, writeAll } from './disk.js';
 import { encodeFrame, FRAME_BYTES } from './frames.js';
 import { baseName, tempName } from './names.js';
-import { noteLine } from './record.js';
+import { jobLine, noteLine } from './record.js';
 import type { Recorded, StartedAttempt } from './recorded.js';
 import type { Head } from './recovery.js';
 
@@ -35,6 +36,7 @@ export async function writeBase(
   const temp = join(folder, tempName(writer));
   // Now, before this run changes it: its own outcomes may never reach the disk.
   const started = [...recorded.started];
+  const jobs = [...recorded.jobs];
   const fd = disk.create(temp);
   try {
     const base = new BaseFile(fd, file);
@@ -50,7 +52,7 @@ export async function writeBase(
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
-    for (const line of notes(recorded, started)) base.add(line, 0);
+    for (const line of notes(recorded, started, jobs)) base.add(line, 0);
     base.add(noteLine({ '@close': { records } }), 0);
     base.endFrame();
     await disk.sync(fd);
@@ -75,6 +77,7 @@ function checkedLine(recorded: Recorded, slot: number): string {
 function* notes(
   recorded: Recorded,
   started: readonly (readonly [string, StartedAttempt])[],
+  jobs: readonly (readonly [string, Job])[],
 ): Generator<string> {
   for (const slot of recorded.slots()) {
     const id = recorded.ids.idAt(slot);
@@ -82,6 +85,7 @@ function* notes(
     if (recorded.isGone(slot)) yield noteLine({ '@gone': [id] });
   }
   for (const [id, { attempt, at }] of started) yield noteLine({ '@started': [id, attempt, at] });
+  for (const [id, job] of jobs) yield jobLine(id, job);
 }
 
 class BaseFile {

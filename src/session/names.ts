@@ -6,6 +6,7 @@
  *   l-000001-1of1-<writer>.log       lane: the journal of one writer (journal.ts)
  *   base-000004.log                  all that was recorded before epoch 4 (compaction.ts)
  *   state-000001.json                version of the document of `session.update` (document.ts)
+ *   calls-1of1-<writer>.log          starts of calls through lanes (call-log.ts)
  *   live-<writer>.lock/              its writer is alive (lock.ts); always empty
  *   session.lock/                    the manifest or the document is being written; always empty
  *   .t-<writer>-<n>                  temporary
@@ -39,6 +40,7 @@ export interface LaneName {
 
 const CLAIM = /^e(\d{6,})\.epoch$/;
 const LANE = /^l-(\d{6,})-(\d+)of(\d+)-[0-9a-z]+-[0-9a-f]{20}\.log$/;
+const CALLS = /^calls-(\d+)of(\d+)-[0-9a-z]+-[0-9a-f]{20}\.log$/;
 const BASE = /^base-(\d{6,})\.log$/;
 const STATE = /^state-(\d{6,})\.json$/;
 const TEMP = /^\.t-([0-9a-z]+)-[0-9a-f]{20}-\d+$/;
@@ -64,6 +66,9 @@ export const tempName = (writer: string): string => `.t-${writer}-${temps++}`;
 export const laneName = (epoch: number, { index, count }: Part, writer: string): string =>
   `l-${pad(epoch)}-${index}of${count}-${writer}.log`;
 
+export const callsName = ({ index, count }: Part, writer: string): string =>
+  `calls-${index}of${count}-${writer}.log`;
+
 /** The number in a name, if it is of that kind. */
 function numberIn(pattern: RegExp, file: string): number | undefined {
   const digits = pattern.exec(file)?.[1];
@@ -87,7 +92,13 @@ export const isManifestTemp = (file: string): boolean => /^session\.json\.\d+$/.
 /** Whether a file of that name is part of a session. */
 export function isOurs(file: string): boolean {
   const isFixed = file === MANIFEST || file === MANIFEST_LOCK || file === QUARANTINE || isManifestTemp(file);
-  return isFixed || [CLAIM, LANE, BASE, STATE, TEMP, LIVE].some((pattern) => pattern.test(file));
+  return isFixed || [CLAIM, LANE, CALLS, BASE, STATE, TEMP, LIVE].some((pattern) => pattern.test(file));
+}
+
+/** The part whose calls a file holds, by its name. */
+export function callsPart(file: string): Part | undefined {
+  const match = CALLS.exec(file);
+  return match === null ? undefined : { index: Number(match[1]), count: Number(match[2]) };
 }
 
 /** What the name of a lane says. */

@@ -278,7 +278,7 @@ function mismatch(message: string): HeddleError {
 async function isEmptySession(folder: string): Promise<boolean> {
   const { recorded } = await recover(folder, { marks: {}, sync: false });
   recorded.close();
-  return recorded.slots().length === 0 && recorded.started.size === 0;
+  return recorded.slots().length === 0 && recorded.started.size + recorded.jobs.size === 0;
 }
 
 function shownKeys(keys: string): string {

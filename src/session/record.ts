@@ -11,6 +11,7 @@
  *   {"@head":{...}}                first line of a lane (journal.ts) or a base (compaction.ts)
  *   {"@started":["<id>",<attempt>,<ms>]}   an attempt is about to begin (only for tasks that ask for it)
  *   {"@unstarted":"<id>"}          that attempt never began
+ *   {"@submitted":["<id>",<handle>,"<account>"]}  the task's work goes on elsewhere, as the job that the handle names; of several the last counts
  *   {"@moved":[["<id>",<index>]]}  where tasks stand in the batch of the newest run, if elsewhere than recorded
  *   {"@gone":["<id>"]}, {"@back":["<id>"]}   tasks that the batch has no longer, has again
  *   {"@close":{...}}               last line of a lane whose run ended in good order
@@ -21,6 +22,7 @@
 import { hash } from 'node:crypto';
 import type { EncodedValue } from '../protocol/encoded-value.js';
 import { decodeValue } from '../protocol/encoded-value.js';
+import type { Job } from '../protocol/messages.js';
 import type { SerializedError } from '../protocol/serialized-error.js';
 
 /** A final outcome on its way to the journal. */
@@ -128,6 +130,7 @@ export type Note =
   | { readonly '@head': unknown }
   | { readonly '@started': readonly [id: string, attempt: number, at: number] }
   | { readonly '@unstarted': string }
+  | { readonly '@submitted': readonly [id: string, handle: unknown, account?: string] }
   | { readonly '@moved': readonly (readonly [id: string, index: number])[] }
   | { readonly '@gone': readonly string[] }
   | { readonly '@back': readonly string[] }
@@ -136,6 +139,12 @@ export type Note =
 /** The line of a note, with its newline. */
 export function noteLine(note: Note): string {
   return `${JSON.stringify(note)}\n`;
+}
+
+/** The line of a job that a task waits for, with its newline. */
+export function jobLine(id: string, { handle, account }: Job): string {
+  const of = account === undefined ? '' : `,${JSON.stringify(account)}`;
+  return `{"@submitted":["${id}",${handle}${of}]}\n`;
 }
 
 const ID_AT = '{"id":"'.length;

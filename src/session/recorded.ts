@@ -6,6 +6,7 @@
  */
 
 import { HeddleError } from '../protocol/errors.js';
+import type { Job } from '../protocol/messages.js';
 import { disk } from './disk.js';
 import { IdTable, larger } from './id-table.js';
 import { PageCache } from './page-cache.js';
@@ -42,6 +43,8 @@ export class Recorded {
   readonly ids: IdTable = new IdTable();
   /** By id: attempts that were cut off, or are in progress. */
   readonly started = new Map<string, StartedAttempt>();
+  /** By id: jobs elsewhere that tasks without an outcome wait for. */
+  readonly jobs = new Map<string, Job>();
   /** Tasks with an outcome that are not gone. */
   readonly counts = { succeeded: 0, failed: 0 };
   /** Lines that a later one of the same task replaced. */
@@ -74,7 +77,7 @@ export class Recorded {
   ): void {
     const slot = this.ids.addBytes(bytes, idAt);
     this.#reserve(slot);
-    if (this.started.size > 0) this.started.delete(this.ids.idAt(slot));
+    if (this.started.size + this.jobs.size > 0) this.#settle(this.ids.idAt(slot));
     if (this.#status[slot] !== NONE) this.superseded++;
     this.#setStatus(slot, status);
     this.#index[slot] = index;
@@ -88,7 +91,13 @@ export class Recorded {
     this.#reserve(slot);
     if (this.#status[slot] !== NONE) this.superseded++;
     this.#setStatus(slot, status);
-    if (this.started.size > 0) this.started.delete(id);
+    this.#settle(id);
+  }
+
+  /** The attempt has ended: its work goes on elsewhere. */
+  submitted(id: string, job: Job): void {
+    this.started.delete(id);
+    this.jobs.set(id, job);
   }
 
   /** The slot of a task; a new one, without a status, if it is not known. */
@@ -177,6 +186,11 @@ export class Recorded {
 
   close(): void {
     for (const { fd } of this.#files.splice(0)) disk.close(fd);
+  }
+
+  #settle(id: string): void {
+    this.started.delete(id);
+    this.jobs.delete(id);
   }
 
   #setStatus(slot: number, status: 'succeeded' | 'failed'): void {

@@ -5,6 +5,7 @@
  * session nothing is kept and the call answers at once.
  */
 
+import type { Job } from '../protocol/messages.js';
 import type { NewRecord } from './record.js';
 
 /** Final outcomes of tasks. */
@@ -20,7 +21,9 @@ export interface Recorder {
    * promise fulfils. A rejection ends the run; the outcomes are then not shown.
    */
   record(block: RecordableBlock): Promise<void> | undefined;
+  /** Keeps the job that a task waits for. The same holds. */
+  submit(key: string, job: Job): Promise<void> | undefined;
 }
 
 /** For runs without a session: keeps nothing. */
-export const noSession: Recorder = { record: () => undefined };
+export const noSession: Recorder = { record: () => undefined, submit: () => undefined };

@@ -197,6 +197,9 @@ class RecoveryAttempt implements BodyReader {
       recorded.started.set(id, { attempt, at });
     } else if ('@unstarted' in note) {
       recorded.started.delete(note['@unstarted']);
+    } else if ('@submitted' in note) {
+      const [id, handle, account] = note['@submitted'];
+      recorded.submitted(id, { handle: JSON.stringify(handle), account });
     } else if ('@moved' in note) {
       for (const [id, index] of note['@moved']) recorded.setIndex(recorded.slotOf(id), index, false);
     } else if ('@gone' in note) {

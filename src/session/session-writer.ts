@@ -9,6 +9,8 @@
 
 import { join } from 'node:path';
 import { isHeddleError } from '../protocol/errors.js';
+import type { Job } from '../protocol/messages.js';
+import { CallLog } from './call-log.js';
 import { isWorthCompacting, writeBase } from './compaction.js';
 import { disk, removeIfThere } from './disk.js';
 import { larger } from './id-table.js';
@@ -19,7 +21,7 @@ import { baseEpoch, isManifestTemp, liveWriter, type Part, parseLane, tempPid } 
 import { type OpenedSession, type OpenRequest, openSession } from './open-session.js';
 import { exists, thisProcess } from './owner.js';
 import { setAside } from './quarantine.js';
-import { hashIdOf, idOf, noteLine, recordLine, shardOf } from './record.js';
+import { hashIdOf, idOf, jobLine, noteLine, recordLine, shardOf } from './record.js';
 import type { Recorded } from './recorded.js';
 import type { RecordableBlock, Recorder } from './recorder.js';
 import { sessionError } from './session-error.js';
@@ -39,6 +41,8 @@ export interface SeenTask {
   readonly status: 'succeeded' | 'failed' | undefined;
   /** An earlier attempt began and was cut off. */
   readonly interrupted: boolean;
+  /** The job that it waits for. */
+  readonly job: Job | undefined;
 }
 
 /** How the run stands, for the manifest. */
@@ -125,7 +129,9 @@ export class SessionWriter implements Recorder {
     }
     const status = recorded.statusAt(slot);
     if (status !== undefined) this.#place(slot, id, index);
-    return { key: name, slot, status, interrupted: recorded.started.size > 0 && recorded.started.has(id) };
+    const interrupted = recorded.started.size > 0 && recorded.started.has(id);
+    const job = recorded.jobs.size > 0 ? recorded.jobs.get(id) : undefined;
+    return { key: name, slot, status, interrupted, job };
   }
 
   /** An attempt of this task is about to begin. Durable when it fulfils. */
@@ -143,6 +149,13 @@ export class SessionWriter implements Recorder {
     return this.#append(noteLine({ '@unstarted': id }), 0);
   }
 
+  /** The work of a task goes on elsewhere, as this job. Durable when it fulfils. */
+  submit(key: string, job: Job): Promise<void> {
+    const id = this.#idOf(key);
+    this.recorded.submitted(id, job);
+    return this.#append(jobLine(id, job), 0);
+  }
+
   record(block: RecordableBlock): Promise<void> {
     let lines = '';
     for (let i = 0; i < block.length; i++) {
@@ -152,6 +165,15 @@ export class SessionWriter implements Recorder {
       this.recorded.note(id, record.status);
     }
     return this.#append(lines, block.length);
+  }
+
+  /** The starts of calls, of this run and of those before it. @param keepMs - how far back they matter */
+  openCalls(keepMs: number): CallLog {
+    try {
+      return new CallLog(this.#folder, this.#part, keepMs);
+    } catch (error) {
+      throw sessionError(this.#folder, this.#opened.fence.reasonFor(error));
+    }
   }
 
   /** Says how the run stands; at most once a second, and never in the way. */

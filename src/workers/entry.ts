@@ -83,8 +83,8 @@ function abort({ id, reason }: AbortMessage): void {
 async function load(request: LoadRequest): Promise<LoadAnswer> {
   new ControlCell(request.cell).startLoading(threadId);
   try {
-    const { execution, adopt } = await loadTask(request.module);
-    return { ok: true, traits: { execution, adopts: adopt !== undefined } };
+    const { execution, adopt, poll } = await loadTask(request.module);
+    return { ok: true, traits: { execution, adopts: adopt !== undefined, polls: poll !== undefined } };
   } catch (error) {
     return { ok: false, error: serializeError(error) };
   }
@@ -158,6 +158,7 @@ function chunkChannel({ id, runId }: ChunkRequest, chunk: Running): ChunkChannel
         send({ type: 'log', id, position, level, message, fields: { unsendable: describe(fields) } });
       }
     },
+    observed: (position, observation) => send({ type: 'observed', id, position, ...observation }),
     services: () =>
       running.get(id) === chunk
         ? servicesOf(runId, (servicePort) => send({ type: 'services', id, port: servicePort }, [servicePort]))

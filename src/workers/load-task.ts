@@ -62,7 +62,7 @@ export function taskOf(
   named: Readonly<Record<string, unknown>>,
   shown: string,
 ): LoadedTask {
-  const { execution = 'at-least-once', adopt } = named;
+  const { execution = 'at-least-once', adopt, poll } = named;
   if (execution !== 'at-least-once' && execution !== 'at-most-once') {
     throw new HeddleError(
       'HEDDLE_TASK_MODULE_INVALID',
@@ -75,7 +75,18 @@ export function taskOf(
       `${shown} exports adopt = ${describe(adopt)}; expected a function (input, ctx) => { value } or undefined`,
     );
   }
-  return { run, execution, adopt: adopt as TaskFunction | undefined };
+  if (poll !== undefined && typeof poll !== 'function') {
+    throw new HeddleError(
+      'HEDDLE_TASK_MODULE_INVALID',
+      `${shown} exports poll = ${describe(poll)}; expected a function (handle, ctx) => value`,
+    );
+  }
+  return {
+    run,
+    execution,
+    adopt: adopt as TaskFunction | undefined,
+    poll: poll as TaskFunction | undefined,
+  };
 }
 
 /** The default export; of a CommonJS module that was compiled from ESM, the default within it. */

@@ -8,9 +8,9 @@
 import { ORIGIN } from '../protocol/control-cell.js';
 import { type EncodedValue, encodeValue } from '../protocol/encoded-value.js';
 import { HeddleError } from '../protocol/errors.js';
-import type { AttemptFailure, SettledMessage } from '../protocol/messages.js';
+import type { AttemptFailure, SettledMessage, Submission } from '../protocol/messages.js';
 import { describe, serializeError } from '../protocol/serialized-error.js';
-import type { Transferable } from '../protocol/task.js';
+import type { Submitted, Transferable } from '../protocol/task.js';
 import type { ChunkWork, SendSettled } from '../protocol/thread-side.js';
 import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
 
@@ -25,7 +25,7 @@ export class Report {
   #from = 0;
   #count = 0;
   #values: unknown[] = [];
-  #failures: AttemptFailure[] | undefined;
+  #others: (AttemptFailure | Submission)[] | undefined;
   /** Buffers to move, by place in `#values`. */
   #moved: Map<number, Transferable[]> | undefined;
 
@@ -57,8 +57,16 @@ export class Report {
 
   fail(position: number, error: unknown, aborted: boolean): void {
     this.#values.push(undefined);
-    this.#failures ??= [];
-    this.#failures.push({ position, error: serializeError(error), aborted });
+    this.#others ??= [];
+    this.#others.push({ position, error: serializeError(error), aborted });
+  }
+
+  /** @throws HEDDLE_NOT_CLONEABLE when the handle is not JSON; the task has failed then */
+  submit(position: number, { handle, pollMs }: Submitted, account: string | undefined): void {
+    const text = asJson(handle);
+    this.#values.push(undefined);
+    this.#others ??= [];
+    this.#others.push({ position, job: { handle: text, account }, pollMs });
   }
 
   end(at: number): void {
@@ -81,7 +89,7 @@ export class Report {
       origin: ORIGIN,
       times: this.#times.slice(0, count + 1),
       values: this.#values,
-      failures: this.#failures,
+      others: this.#others,
       isLast,
     };
     // A task may be running: it began when the last one that is reported here ended.
@@ -89,7 +97,7 @@ export class Report {
     this.#from += count;
     this.#count = 0;
     this.#values = [];
-    this.#failures = undefined;
+    this.#others = undefined;
     this.#moved = undefined;
     try {
       this.#send(message, moved === undefined ? NOTHING : [...new Set([...moved.values()].flat())]);
@@ -104,15 +112,12 @@ export class Report {
     for (const [i, value] of message.values.entries()) {
       const position = message.from + i;
       const times = message.times.slice(i, i + 2);
-      const failures = message.failures?.filter((failure) => failure.position === position);
+      const others = message.others?.filter((other) => other.position === position);
       try {
-        this.#send(
-          { ...message, from: position, times, values: [value], failures },
-          moved?.get(i) ?? NOTHING,
-        );
+        this.#send({ ...message, from: position, times, values: [value], others }, moved?.get(i) ?? NOTHING);
       } catch (cause) {
         const failure = { position, error: serializeError(notCloneable(value, cause)), aborted: false };
-        this.#send({ ...message, from: position, times, values: [undefined], failures: [failure] }, NOTHING);
+        this.#send({ ...message, from: position, times, values: [undefined], others: [failure] }, NOTHING);
       }
     }
   }
@@ -124,6 +129,20 @@ function encode(value: unknown): EncodedValue {
   } catch (cause) {
     throw notCloneable(value, cause);
   }
+}
+
+function asJson(handle: unknown): string {
+  let reason = 'it is undefined';
+  try {
+    const text: unknown = JSON.stringify(handle);
+    if (typeof text === 'string') return text;
+  } catch (cause) {
+    reason = cause instanceof Error ? cause.message : describe(cause);
+  }
+  throw new HeddleError(
+    'HEDDLE_NOT_CLONEABLE',
+    `The handle given to ctx.submitted, ${describe(handle)}, is not plain JSON (${reason}); give what it takes to find the job again, such as its id`,
+  );
 }
 
 function notCloneable(value: unknown, cause: unknown): HeddleError {

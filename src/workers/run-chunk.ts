@@ -14,8 +14,10 @@
 import { performance } from 'node:perf_hooks';
 import { type ControlCell, ORIGIN, PHASES } from '../protocol/control-cell.js';
 import { HeddleError } from '../protocol/errors.js';
+import { limitHeadersOf } from '../protocol/limit-headers.js';
+import type { Job } from '../protocol/messages.js';
 import { describe } from '../protocol/serialized-error.js';
-import type { LoadedTask } from '../protocol/task.js';
+import { type LoadedTask, Submitted } from '../protocol/task.js';
 import type { ChunkChannel, ChunkWork } from '../protocol/thread-side.js';
 import { Report } from './report.js';
 import { AttemptContext, type ContextHost, timeoutError } from './task-context.js';
@@ -60,10 +62,22 @@ function adoptOrRun({ adopt, run }: LoadedTask): Call {
   return async (input, ctx) => {
     const adopted: unknown = await (adopt as unknown as Call)(input, ctx);
     if (adopted === undefined) return (run as unknown as Call)(input, ctx);
+    if (adopted instanceof Submitted) return adopted;
     if (typeof adopted === 'object' && adopted !== null && 'value' in adopted) return adopted.value;
     throw new HeddleError(
       'HEDDLE_TASK_MODULE_INVALID',
-      `Expected adopt to answer { value } or undefined, got ${describe(adopted)}`,
+      `Expected adopt to answer { value }, ctx.submitted(handle) or undefined, got ${describe(adopted)}`,
+    );
+  };
+}
+
+/** Asks what became of a job. */
+function pollOf({ poll }: LoadedTask, { handle }: Job): Call {
+  return (_input, ctx) => {
+    if (poll !== undefined) return (poll as unknown as Call)(JSON.parse(handle), ctx);
+    throw new HeddleError(
+      'HEDDLE_TASK_MODULE_INVALID',
+      'The task has submitted a job, and its module does not export poll, which is asked what became of it; add `export function poll(handle, ctx) { … }`',
     );
   };
 }
@@ -81,7 +95,8 @@ class ChunkRun {
   #progressAt = 0;
 
   constructor(task: LoadedTask, work: ChunkWork, cell: ControlCell, channel: ChunkChannel) {
-    this.#call = (work.interrupted && task.adopt !== undefined ? adoptOrRun(task) : task.run) as Call;
+    if (work.job !== undefined) this.#call = pollOf(task, work.job);
+    else this.#call = (work.interrupted && task.adopt !== undefined ? adoptOrRun(task) : task.run) as Call;
     this.#work = work;
     this.#cell = cell;
     this.#channel = channel;
@@ -114,6 +129,7 @@ class ChunkRun {
         if (isThenable(value)) value = await this.#wait(value, ctx);
         cell.phase = PHASES.between;
         if (cell.isTimedOut(position)) report.fail(position, timeoutError(this.#work.timeoutMs), false);
+        else if (value instanceof Submitted) report.submit(position, value, this.#work.account);
         else report.succeed(value);
       } catch (error) {
         cell.phase = PHASES.between;
@@ -151,9 +167,10 @@ class ChunkRun {
   }
 
   #contextHost(): ContextHost {
-    const { firstIndex, indexes, keys, inputs, attempt, timeoutMs } = this.#work;
+    const { firstIndex, indexes, keys, inputs, account, attempt, timeoutMs } = this.#work;
     const channel = this.#channel;
     return {
+      account,
       attempt,
       timeoutMs,
       cell: this.#cell,
@@ -167,6 +184,11 @@ class ChunkRun {
         channel.progress(position, fraction, note);
       },
       log: (position, level, message, fields) => channel.log(position, level, message, fields),
+      observe: (position, { headers, used }) => {
+        if (headers === undefined && used === undefined) return;
+        const limits = headers === undefined ? undefined : limitHeadersOf(headers);
+        channel.observed(position, { headers: limits, used });
+      },
       services: () => channel.services(),
       abortReason: () => channel.abortReason(),
     };

@@ -6,8 +6,16 @@
  */
 
 import type { ControlCell } from '../protocol/control-cell.js';
-import { HeddleError } from '../protocol/errors.js';
-import type { LogLevel, RemoteServices, Services, TaskContext } from '../protocol/task.js';
+import { HeddleError, OptionError } from '../protocol/errors.js';
+import { describe } from '../protocol/serialized-error.js';
+import {
+  type LogLevel,
+  type Observation,
+  type RemoteServices,
+  type Services,
+  Submitted,
+  type TaskContext,
+} from '../protocol/task.js';
 import { taskKey } from '../protocol/task-key.js';
 import { transfer } from '../protocol/transfer.js';
 
@@ -15,6 +23,7 @@ const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborte
 
 /** What the contexts of one chunk share. */
 export interface ContextHost {
+  readonly account: string | undefined;
   readonly attempt: number;
   readonly timeoutMs: number | undefined;
   readonly cell: ControlCell;
@@ -23,6 +32,7 @@ export interface ContextHost {
   inputAt(position: number): unknown;
   progress(position: number, fraction: number, note: string | undefined): void;
   log(position: number, level: LogLevel, message: string, fields: unknown): void;
+  observe(position: number, observation: Observation): void;
   services(): RemoteServices<Services>;
   /** Why the run is being aborted, as far as this thread knows. */
   abortReason(): Error;
@@ -51,6 +61,10 @@ export class AttemptContext implements TaskContext {
     return this.#host.attempt;
   }
 
+  get account(): string | undefined {
+    return this.#host.account;
+  }
+
   get signal(): AbortSignal {
     this.#controller ??= this.#listen();
     return this.#controller.signal;
@@ -68,6 +82,14 @@ export class AttemptContext implements TaskContext {
 
   get log(): TaskContext['log'] {
     return (level, message, fields) => this.#host.log(this.#position, level, message, fields);
+  }
+
+  get observe(): TaskContext['observe'] {
+    return (observation) => this.#host.observe(this.#position, observation);
+  }
+
+  get submitted(): TaskContext['submitted'] {
+    return submitted;
   }
 
   get transfer(): TaskContext['transfer'] {
@@ -102,6 +124,20 @@ export class AttemptContext implements TaskContext {
     this.pollAbort();
     return controller;
   }
+}
+
+const POLL_MS = 1000;
+/** The longest delay that Node's timers can hold. */
+const MAX_POLL_MS = 2 ** 31 - 1;
+
+function submitted(...[handle, options]: Parameters<TaskContext['submitted']>): Submitted {
+  const { pollMs = POLL_MS } = options ?? {};
+  if (typeof pollMs === 'number' && pollMs >= 0 && pollMs <= MAX_POLL_MS)
+    return new Submitted(handle, pollMs);
+  throw new OptionError(
+    'pollMs',
+    `Expected \`pollMs\` of ctx.submitted to be a number of milliseconds from 0 to ${MAX_POLL_MS}, got ${describe(pollMs)}`,
+  );
 }
 
 /** The error of an attempt that outlived its timeout. */

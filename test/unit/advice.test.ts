@@ -32,6 +32,7 @@ function report(over: Partial<Report>): Report {
     queueWait: { p50: 0, p95: 0, p99: 0, max: 0 },
     workers: [worker(0.95), worker(0.95)],
     callerUtilization: 0.1,
+    lanes: [],
     clamps: [],
     failures: [],
     notes: [],

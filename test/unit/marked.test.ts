@@ -13,6 +13,9 @@ const CHUNK: Chunk = {
   keys: ['key'],
   hashes: undefined,
   attempt: 1,
+  refunds: 0,
+  account: undefined,
+  job: undefined,
   isolated: false,
   interrupted: false,
   troubles: 0,
@@ -51,8 +54,8 @@ async function execute(
   return { marks, leftovers };
 }
 
-const ONCE: TaskTraits = { execution: 'at-most-once', adopts: false };
-const ADOPTS: TaskTraits = { execution: 'at-most-once', adopts: true };
+const ONCE: TaskTraits = { execution: 'at-most-once', adopts: false, polls: false };
+const ADOPTS: TaskTraits = { execution: 'at-most-once', adopts: true, polls: false };
 const NEVER_BEGAN: Leftover = { position: 0, kind: 'again', isHere: false, begun: false };
 const BYSTANDER: Leftover = { position: 0, kind: 'again', isHere: false, begun: true };
 
@@ -82,7 +85,7 @@ it.each([
   ],
 ])('%s fails when it is at-most-once, and runs again when it is not', async (_, leftover) => {
   const once = await execute(leftover, ONCE);
-  const often = await execute(leftover, { execution: 'at-least-once', adopts: true });
+  const often = await execute(leftover, { execution: 'at-least-once', adopts: true, polls: false });
 
   expect(once.leftovers).toMatchObject([{ kind: 'failed', error: { code: 'HEDDLE_INTERRUPTED' } }]);
   expect(often.leftovers).toEqual([leftover]);

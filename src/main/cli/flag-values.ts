@@ -66,6 +66,29 @@ export function failureLimit(text: string): number | `${number}%` {
   throw new InvalidArgumentError('Expected a count such as 10, or a share such as 5%.');
 }
 
+/** So many starts in a window of time. */
+export interface Rate {
+  readonly limit: number;
+  readonly perMs: number;
+}
+
+const RATE_UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
+
+/** A rate: "20" or "20/s", "100/m", "1000/h", "20/3s". */
+export function rate(text: string): Rate {
+  const [, limit, count = '1', unit = 's'] = /^(\d+)(?:\/(\d*)(s|min|m|h))?$/.exec(text) ?? [];
+  const perMs = Number(count === '' ? 1 : count) * (RATE_UNITS[unit] as number);
+  if (
+    limit !== undefined &&
+    Number(limit) >= 1 &&
+    Number(limit) <= 1_000_000 &&
+    perMs >= 1 &&
+    perMs <= MAX_TIMER_MS
+  )
+    return { limit: Number(limit), perMs };
+  throw new InvalidArgumentError('Expected a rate such as 20/s, 100/m, 1000/h or 20/3s, at most 1000000.');
+}
+
 /** The i-th of n parts: "2/8". */
 export function shard(text: string): { index: number; count: number } {
   const [, index, count] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);

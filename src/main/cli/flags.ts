@@ -14,6 +14,8 @@ import {
   integer,
   integerOr,
   notEmpty,
+  type Rate,
+  rate,
   shard,
 } from './flag-values.js';
 
@@ -41,6 +43,8 @@ export interface RunFlags {
   readonly inline?: true;
   readonly retries?: number;
   readonly backoff?: number;
+  readonly rateLimit?: Rate;
+  readonly burst?: number;
   readonly timeout?: number;
   readonly grace?: number;
   readonly deadline?: number;
@@ -191,6 +195,18 @@ export const RUN_FLAGS: readonly Flag[] = [
     spec: '--inline',
     group: SPEED,
     help: 'run the task on the main thread, for a debugger or profiler',
+  },
+  {
+    spec: '--rate-limit <n/unit>',
+    group: FAILURES,
+    help: 'starts in any window of that length, retries included, never more: 20/s, 100/m, 1000/h, 20/3s',
+    parse: rate,
+  },
+  {
+    spec: '--burst <n>',
+    group: FAILURES,
+    help: 'starts of --rate-limit that may come at once; the others follow at an even pace (default: a twentieth of the limit, at least 1)',
+    parse: integer(1, 1_000_000),
   },
   {
     spec: '--retries <n>',

@@ -78,11 +78,24 @@ function runOptions(flags: RunFlags): RunOptions {
     retryFailed: flags.retryFailed,
     shard: flags.shard,
     cache: flags.cache,
+    lane: laneOf(flags),
     retry: {
       attempts: flags.retries === undefined ? undefined : flags.retries + 1,
       backoffMs: flags.backoff,
     },
   };
+}
+
+/** What limits the starts. Nothing is known of a provider behind the task: no breaker. */
+function laneOf({ rateLimit, burst }: RunFlags): RunOptions['lane'] {
+  if (rateLimit === undefined) {
+    if (burst !== undefined)
+      throw new UsageError('--burst says how many starts of --rate-limit may come at once: add --rate-limit');
+    return undefined;
+  }
+  if (burst !== undefined && burst > rateLimit.limit)
+    throw new UsageError(`--burst ${burst} is more than the ${rateLimit.limit} starts of --rate-limit`);
+  return { rate: { ...rateLimit, burst }, breaker: false };
 }
 
 function findModule(text: string): string {

@@ -40,6 +40,7 @@ export interface Summary {
   readonly latency: Percentiles;
   readonly queueWait: Percentiles;
   readonly failures: readonly (FailureGroup & { readonly inputs: readonly string[] })[];
+  readonly lanes: Report['lanes'];
   readonly clamps: readonly Clamp[];
   readonly notes: readonly string[];
   readonly output: string | undefined;
@@ -103,6 +104,7 @@ export function summarize(input: SummaryInput): Summary {
       ...group,
       inputs: group.indexes.flatMap((index) => input.examples.get(index) ?? []),
     })),
+    lanes: report.lanes,
     clamps: report.clamps,
     notes: report.notes,
     output: input.output,

@@ -9,7 +9,7 @@
  */
 
 import type { HeddleError } from '../../protocol/errors.js';
-import type { SettledMessage } from '../../protocol/messages.js';
+import type { Job, ObservedMessage, SettledMessage } from '../../protocol/messages.js';
 import type { LogLevel, TaskTraits } from '../../protocol/task.js';
 
 /** Consecutive tasks on the same attempt. */
@@ -23,6 +23,12 @@ export interface Chunk {
   /** Hashes of the inputs as they were read, when values are to be cached. */
   readonly hashes: readonly string[] | undefined;
   readonly attempt: number;
+  /** Attempts of its one task that were not counted: a provider was to blame, not the task. */
+  readonly refunds: number;
+  /** The account of the lane that it uses. */
+  readonly account: string | undefined;
+  /** Its one task has submitted this job: ask what became of it. */
+  readonly job: Job | undefined;
   /** Execute it in a thread of its own: somebody died here, and this task may be why. */
   readonly isolated: boolean;
   /** An attempt at its one task was cut off, in this run or in an earlier one of the session. */
@@ -40,6 +46,8 @@ export interface ChunkListener {
   onRecalled(chunk: Chunk, from: number): void;
   onProgress(chunk: Chunk, position: number, fraction: number, note: string | undefined): void;
   onLog(chunk: Chunk, position: number, level: LogLevel, message: string, fields: unknown): void;
+  /** A task told what its provider said. */
+  onObserved(chunk: Chunk, position: number, observation: Pick<ObservedMessage, 'headers' | 'used'>): void;
   /** A thread ended and was replaced. */
   onWorkerExit(workerId: number, error: HeddleError): void;
 }

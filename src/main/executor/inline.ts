@@ -61,7 +61,11 @@ export class InlineExecutor implements Executor {
         ? loader.taskOf(task, task as unknown as Record<string, unknown>, 'The task function')
         : await loader.loadTask(task);
     this.#task = loaded;
-    return { execution: loaded.execution, adopts: loaded.adopt !== undefined };
+    return {
+      execution: loaded.execution,
+      adopts: loaded.adopt !== undefined,
+      polls: loaded.poll !== undefined,
+    };
   }
 
   execute(chunk: Chunk, _exclusive: boolean, budgetMs: number | undefined): Execution {
@@ -110,7 +114,7 @@ class InlineChunk implements ChunkChannel {
     turn: Promise<void>,
     budgetMs: number | undefined,
   ): Execution {
-    const { first, indexes, keys, attempt, interrupted } = this.#chunk;
+    const { first, indexes, keys, account, attempt, interrupted, job } = this.#chunk;
     const { timeoutMs, isEncoded } = this.#run;
     const inputs = this.#chunk.inputs.map((input) => (isTransfer(input) ? unwrapTransfer(input, []) : input));
     const givenUp = new Promise<ChunkEnd>((resolve) => {
@@ -122,11 +126,13 @@ class InlineChunk implements ChunkChannel {
       indexes,
       inputs,
       keys,
+      account,
       attempt,
       timeoutMs,
       budgetMs,
       encoded: isEncoded,
       interrupted,
+      job,
     };
     // Never within `execute`: tasks and whoever listens to them may call back into the run.
     const ended = turn
@@ -152,6 +158,10 @@ class InlineChunk implements ChunkChannel {
 
   log(...[position, level, message, fields]: Parameters<ChunkChannel['log']>): void {
     if (!this.#watch.isOver) this.#run.listener.onLog(this.#chunk, position, level, message, fields);
+  }
+
+  observed(...[position, observation]: Parameters<ChunkChannel['observed']>): void {
+    if (!this.#watch.isOver) this.#run.listener.onObserved(this.#chunk, position, observation);
   }
 
   services(): RemoteServices<Services> {

@@ -48,6 +48,8 @@ export class MarkedExecutor implements Executor {
   }
 
   execute(chunk: Chunk, exclusive: boolean, budgetMs: number | undefined): Execution {
+    // To ask about a job changes nothing.
+    if (chunk.job !== undefined) return this.#executor.execute(chunk, exclusive, budgetMs);
     let execution: Execution | undefined;
     let isStopped = false;
     let aborted: { readonly reason: Error } | undefined;

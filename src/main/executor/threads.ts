@@ -188,6 +188,8 @@ export class ThreadsExecutor implements Executor, ChunkHost {
         return listener.onProgress(chunk, answer.position, answer.fraction, answer.note);
       case 'log':
         return listener.onLog(chunk, answer.position, answer.level, answer.message, answer.fields);
+      case 'observed':
+        return listener.onObserved(chunk, answer.position, answer);
       case 'services':
         void this.#services.serve(answer.port);
         return undefined;
@@ -258,12 +260,14 @@ export class ThreadsExecutor implements Executor, ChunkHost {
       indexes: chunk.indexes,
       inputs: isMoving ? chunk.inputs.map((input) => unwrapInput(input, transferList)) : chunk.inputs,
       keys: chunk.keys,
+      account: chunk.account,
       attempt: chunk.attempt,
       timeoutMs: this.#run.timeoutMs,
       exclusive: how.exclusive,
       budgetMs: isMoving ? undefined : how.budgetMs,
       encoded: this.#run.isEncoded,
       interrupted: chunk.interrupted,
+      job: chunk.job,
       cell: sent.cell.buffer,
     };
   }

@@ -39,7 +39,7 @@ export class EventLog {
     const plain: Record<string, unknown> = { ...fields };
     if ('index' in event) plain['index'] = this.#names.indexOf(event.index);
     if ('error' in event) plain['error'] = serializeError(event.error);
-    if ('reason' in event) plain['reason'] = serializeError(event.reason);
+    if ('reason' in event && event.reason instanceof Error) plain['reason'] = serializeError(event.reason);
     this.#messages.event(type, plain);
   }
 
@@ -67,6 +67,13 @@ export class EventLog {
         return this.#messages.info(
           `${colors.yellow('thread:')} ${event.workerId} ended and was replaced: ${headline(event.error)}`,
         );
+      case 'lane-paused':
+        if (!isVerbose && event.forMs < TOLD_PAUSE_MS) return;
+        return this.#messages.info(
+          `${colors.yellow('lane:')} ${laneOf(event)} waits ${formatDuration(event.forMs)}: ${event.reason}`,
+        );
+      case 'lane-breaker':
+        return this.#tellBreaker(event);
       case 'events-lost':
         return this.#messages.warn(`${event.count} messages of tasks were lost; they came too fast`);
       default:
@@ -74,11 +81,30 @@ export class EventLog {
     }
   }
 
+  #tellBreaker(event: Extract<RunEvent, { type: 'lane-breaker' }>): void {
+    const { colors, verbosity } = this.#messages;
+    const { state, reason } = event;
+    if (state === 'half-open' && verbosity !== 'verbose') return;
+    const what = {
+      open: `stops: the provider is in trouble${reason === undefined ? '' : ` (${clean(reason)})`}; it is tried again in a while`,
+      'half-open': 'tries the provider again',
+      closed: 'goes on: the provider answers again',
+    }[state];
+    this.#messages.info(`${colors.yellow('lane:')} ${laneOf(event)} ${what}`);
+  }
+
   #task({ index, key }: { readonly index: number; readonly key: string }): string {
     const name = this.#names.nameOf(index, key);
     const shown = name === undefined ? '' : ` (${clean(name)})`;
     return `task ${this.#names.indexOf(index)}${shown}`;
   }
+}
+
+/** Shorter pauses of a lane are told on demand only. */
+const TOLD_PAUSE_MS = 1000;
+
+function laneOf({ lane, account }: { readonly lane: string; readonly account: string | undefined }): string {
+  return account === undefined ? lane : `${lane} (${account})`;
 }
 
 /** "TypeError: x is not a function" */

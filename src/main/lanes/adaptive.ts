@@ -1,0 +1,261 @@
+/**
+ * Concurrency that follows what a provider can bear.
+ *
+ * 1. Hold the first limit until BASELINE_CALLS calls gave a latency to compare with.
+ * 2. Slow start, +1/2 for each call, until the first sign of overload.
+ * 3. A sign of overload cuts the limit by a tenth, once for all calls in flight: those that were sent before the cut tell of the same
+ *    overload. Then it grows back along a cubic curve: fast to where it was bad, slowly past it (CUBIC, RFC 9438), at least 1/8 and at most
+ *    half of itself in a round trip.
+ * 4. It never grows while less than half of it is used: then nothing is learned about the rest.
+ * 5. The latency guard, for providers that slow down instead of refusing. A window of max(GUARD_CALLS, limit) calls whose mean latency
+ *    exceeds CREEP_AT times the baseline slows the growth; one that exceeds PROBE_AT times, or every PROBE_EVERY windows, starts a probe: the
+ *    limit is lowered by a quarter for one window. If throughput falls as well, the latency was not our queue: the baseline was wrong, and
+ *    the limit comes back. If it does not fall, the calls only queued there, and Little's law gives the limit that is enough.
+ *    The more uneven the calls, the less a window tells, and the more must be left of the throughput before the limit is lowered: the price
+ *    is a longer queue at providers of uneven calls that never refuse.
+ *
+ * Rejected: a limit steered by latency alone (Vegas, Gradient2) takes the variance of the calls, or a slower provider, for a queue; and a
+ * cut for each refusal, without regard to when it was sent, answers one overload with ten.
+ *
+ * The baseline never rises but by a probe, so a latency that creeps up is not taken for normal. Invariant: `limit` is whole, and from min to
+ * max. Pure: the clock is given, in ms, and must not go back.
+ */
+
+import { LatencyWindow, type WindowSummary } from './latency-window.js';
+
+/** The range of an adaptive concurrency. */
+export interface ResolvedAdaptive {
+  readonly min: number;
+  readonly max: number;
+  readonly start: number;
+}
+
+/**
+ * A call that ended: answered, or ended by overload. Calls that failed otherwise must be left out: a refusal after a millisecond says nothing
+ * about latency.
+ */
+export interface CallEnd {
+  readonly now: number;
+  readonly sentAt: number;
+  readonly durationMs: number;
+  /** Calls in flight, this one included. */
+  readonly inFlight: number;
+  readonly isOverload: boolean;
+}
+
+const BASELINE_CALLS = 10;
+const SLOW_START = 0.5;
+const CUT = 0.9;
+/** Of the cubic curve, with time in units of CUBIC_ROUND_TRIPS round trips. */
+const CUBIC = 0.4;
+const CUBIC_ROUND_TRIPS = 2;
+const LEAST_GROWTH = 1 / 8;
+const SMOOTHING = 0.1;
+
+const GUARD_CALLS = 30;
+const CREEP_AT = 1.3;
+const PROBE_AT = 2;
+const PROBE_EVERY = 30;
+const PROBE_CUT = 0.75;
+/** How long a probe waits until the calls from before it are gone, in round trips. */
+const PROBE_SETTLE = 1.5;
+/** Throughput below this part of the one before the probe has fallen: half of what was taken from the limit. It leaves an eighth to chance. */
+const FELL = 0.875;
+/** More than Little's law asks for: queues need a little to stay busy. */
+const HEAD_ROOM = 1.4;
+/** The guard takes no more than this from the limit at once. */
+const MOST_LOWERED = 0.4;
+const BASELINE_STEP = 0.2;
+/** Standard errors that chance may explain. */
+const NOISE = 1.5;
+/** Calls that a baseline is worth at most when its own error is estimated. */
+const MAX_BASELINE_CALLS = 100;
+const RESTART = 1 / 4;
+/** Below this it is the clock and the loop that are measured, in ms. */
+const LEAST_DURATION_MS = 1;
+
+/** What a probe is compared with: the throughput before it, and the limit to return to. */
+interface Probe {
+  readonly throughput: number;
+  readonly calls: number;
+  readonly limit: number;
+}
+
+/** Follows what a provider can bear. */
+export class AdaptiveConcurrency {
+  readonly #min: number;
+  readonly #max: number;
+  readonly #window = new LatencyWindow();
+  #limit: number;
+  #isSlowStart = true;
+  /** The latency is above CREEP_AT times the baseline: grow hardly. */
+  #isCreeping = false;
+  /** Smoothed latency. */
+  #roundTripMs = 0;
+  #cutAt = Number.NEGATIVE_INFINITY;
+  /** The cubic curve: since when, the limit that it returns to, and after how many units of time. */
+  #curveSince = 0;
+  #curveLimit = 0;
+  #curveReach = 0;
+  /** Calls that end before this belong to the limit before: they are not measured. */
+  #settleUntil: number | undefined;
+  /** Mean latency without a queue; undefined until it is known. */
+  #baseMs: number | undefined;
+  #baseCalls = BASELINE_CALLS;
+  #windowsSinceProbe = 0;
+  #probe: Probe | undefined;
+
+  constructor({ min, max, start }: ResolvedAdaptive) {
+    this.#min = min;
+    this.#max = max;
+    this.#limit = this.#inRange(start);
+  }
+
+  /** Calls at once. */
+  get limit(): number {
+    // A sum of fractions may end a hair below the whole number that it means.
+    return this.#inRange(Math.floor(this.#limit + 1e-9));
+  }
+
+  /** A call ended. */
+  ended(call: CallEnd): void {
+    const { now, sentAt, inFlight, isOverload } = call;
+    if (isOverload) {
+      if (sentAt > this.#cutAt) this.#cut(now);
+      return;
+    }
+    const durationMs = Math.max(LEAST_DURATION_MS, call.durationMs);
+    this.#roundTripMs += (durationMs - this.#roundTripMs) * (this.#roundTripMs === 0 ? 1 : SMOOTHING);
+    if (this.#baseMs !== undefined && this.#probe === undefined && inFlight * 2 >= this.#limit)
+      this.#limit = this.#inRange(this.#limit + this.#growth(now));
+    if (this.#settleUntil !== undefined) {
+      if (now < this.#settleUntil) return;
+      this.#settleUntil = undefined;
+      this.#window.restart(now);
+      return;
+    }
+    this.#window.add(durationMs, inFlight);
+    this.#measured(now);
+  }
+
+  /** After a pause, or behind a breaker that was open: a quarter, and slow start again. */
+  restart(now: number): void {
+    this.#limit = this.#inRange(this.#limit * RESTART);
+    this.#isSlowStart = true;
+    this.#isCreeping = false;
+    this.#probe = undefined;
+    this.#windowsSinceProbe = 0;
+    this.#settleUntil = undefined;
+    // What was sent before the pause tells of what the pause was for.
+    this.#cutAt = now;
+    this.#window.restart(now);
+  }
+
+  /** The provider recommends this many calls at once: where to start, until a cut or a baseline says more. */
+  hint(concurrency: number): void {
+    const isEarly = this.#baseMs === undefined && this.#cutAt === Number.NEGATIVE_INFINITY;
+    if (isEarly && concurrency >= 1) this.#limit = this.#inRange(Math.floor(concurrency));
+  }
+
+  #inRange(limit: number): number {
+    return Math.max(this.#min, Math.min(this.#max, limit));
+  }
+
+  #cut(now: number): void {
+    const before = this.#limit;
+    this.#limit = Math.max(this.#min, Math.min(before - 1, before * CUT));
+    this.#isSlowStart = false;
+    this.#probe = undefined;
+    this.#cutAt = now;
+    this.#curveFrom(now, before);
+    this.#window.restart(now);
+  }
+
+  /** Starts the curve: it is level at `limit`, and steeper before and after. */
+  #curveFrom(now: number, limit: number): void {
+    this.#curveSince = now;
+    this.#curveLimit = limit;
+    this.#curveReach = Math.cbrt((limit - this.#limit) / CUBIC);
+  }
+
+  /** What one call adds; about `limit` calls end in a round trip. */
+  #growth(now: number): number {
+    if (this.#isCreeping) return LEAST_GROWTH / this.#limit;
+    if (this.#isSlowStart) return SLOW_START;
+    const time = (now - this.#curveSince) / Math.max(1, this.#roundTripMs) / CUBIC_ROUND_TRIPS;
+    const target = CUBIC * (time - this.#curveReach) ** 3 + this.#curveLimit;
+    return Math.max(LEAST_GROWTH, Math.min(this.#limit / 2, target - this.#limit)) / this.#limit;
+  }
+
+  /** Looks at the window when it is complete. */
+  #measured(now: number): void {
+    const { calls } = this.#window;
+    if (this.#baseMs === undefined) {
+      if (calls >= BASELINE_CALLS) this.#baseMs = this.#window.close(now).meanMs;
+    } else if (calls >= Math.max(GUARD_CALLS, this.#limit)) {
+      const seen = this.#window.close(now);
+      // What chance alone explains: the window and the baseline are means of some calls only.
+      const error = Math.sqrt(1 / seen.calls + 1 / this.#baseCalls);
+      const noiseMs = NOISE * seen.variation * error * this.#baseMs;
+      if (this.#probe === undefined) this.#compare(now, seen, this.#baseMs, noiseMs);
+      else this.#endProbe(now, seen, this.#baseMs, noiseMs, this.#probe);
+    }
+  }
+
+  #compare(
+    now: number,
+    { calls, meanMs, throughput, inFlight }: WindowSummary,
+    base: number,
+    noiseMs: number,
+  ): void {
+    let baseMs = base;
+    if (meanMs < baseMs) {
+      baseMs += (meanMs - baseMs) * BASELINE_STEP;
+      this.#baseMs = baseMs;
+      this.#baseCalls = Math.min(MAX_BASELINE_CALLS, this.#baseCalls + calls * BASELINE_STEP);
+    }
+    const wasCreeping = this.#isCreeping;
+    this.#isCreeping = meanMs > CREEP_AT * baseMs + noiseMs;
+    if (wasCreeping && !this.#isCreeping) this.#curveFrom(now, this.#limit);
+    this.#windowsSinceProbe++;
+    const isSlow = meanMs > PROBE_AT * baseMs + noiseMs;
+    if (!(isSlow || this.#isProbeDue) || this.#limit <= this.#min || inFlight * 2 < this.#limit) return;
+    this.#probe = { throughput, calls, limit: this.#limit };
+    this.#limit = Math.max(this.#min, this.#limit * PROBE_CUT);
+    this.#settleUntil = now + PROBE_SETTLE * meanMs;
+  }
+
+  /** A slow start needs no probe: it ends by itself. */
+  get #isProbeDue(): boolean {
+    if (this.#isCreeping) return this.#windowsSinceProbe >= PROBE_EVERY / 2;
+    return !this.#isSlowStart && this.#windowsSinceProbe >= PROBE_EVERY;
+  }
+
+  #endProbe(now: number, seen: WindowSummary, baseMs: number, noiseMs: number, before: Probe): void {
+    const { calls, meanMs, variation, throughput, inFlight } = seen;
+    this.#probe = undefined;
+    this.#windowsSinceProbe = 0;
+    if (inFlight * 2 < this.#limit) {
+      // Nobody wanted the calls that the probe forbade: what it saw says nothing.
+      this.#limit = before.limit;
+      return;
+    }
+    let newBaseMs = Math.min(baseMs, meanMs);
+    // Of uneven calls a window is not enough to tell; a limit that was right is lost for longer than a queue is borne.
+    const chance = NOISE * variation * Math.sqrt(1 / calls + 1 / before.calls);
+    const fell = Math.min(1, Math.max(FELL, 2 * FELL - 1 + chance));
+    if (throughput < before.throughput * fell) {
+      newBaseMs = Math.min(meanMs, 2 * baseMs);
+      this.#baseCalls = calls;
+      this.#limit = Math.max(this.#limit, before.limit);
+    } else {
+      const enough = throughput * newBaseMs * HEAD_ROOM + 1;
+      this.#isSlowStart = false;
+      this.#limit = Math.max(this.#min, this.#limit * MOST_LOWERED, Math.min(this.#limit, enough));
+    }
+    this.#baseMs = newBaseMs;
+    this.#isCreeping = meanMs > CREEP_AT * newBaseMs + noiseMs;
+    this.#curveFrom(now, this.#limit);
+    this.#settleUntil = now + meanMs;
+  }
+}

@@ -1,0 +1,562 @@
+/**
+ * What lanes promise, before providers in processes of their own that count what comes: a declared limit is never exceeded, trouble
+ * of a provider loses nothing, tasks in conflict never overlap.
+ *
+ * Guards are wide here: on a machine that is busy with other tests a call may be on its way for long. Rates are measured in bench/.
+ */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { createRuntime, type LaneOptions, type RunEvent, type Runtime, task } from 'heddle';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fullestWindow, LimitedServer, type ServerSettings } from '../support/limited-server.js';
+import type { AnyTask } from '../support/tasks.js';
+
+const runtime: Runtime = createRuntime({ threads: 2 });
+afterAll(() => runtime.close());
+
+let root = '';
+let server: LimitedServer | undefined;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'heddle-lanes-'));
+});
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function serve(settings: ServerSettings): Promise<LimitedServer> {
+  server = await LimitedServer.start(settings);
+  return server;
+}
+
+interface Call {
+  readonly url: string;
+  readonly name: string;
+  readonly cost?: number;
+}
+
+const module = new URL('../fixtures/lanes/call.mjs', import.meta.url);
+const { default: inline } = (await import(module.href)) as { default: (input: Call) => Promise<string> };
+
+const callsTo = ({ url }: LimitedServer, count: number, cost?: (i: number) => number): Call[] =>
+  Array.from({ length: count }, (_, i) => ({
+    url,
+    name: `t${i}`,
+    ...(cost !== undefined && { cost: cost(i) }),
+  }));
+
+/** Each task was served once. */
+async function expectEachOnce(count: number): Promise<void> {
+  const { tasks } = await (server as LimitedServer).stats();
+  expect(Object.keys(tasks)).toHaveLength(count);
+  expect(Object.values(tasks).every((times) => times === 1)).toBe(true);
+}
+
+describe('a declared limit is never exceeded', () => {
+  it.each([
+    { count: 66, concurrency: 10, limit: 20, perMs: 1500, burst: 20, threads: false },
+    { count: 66, concurrency: 10, limit: 20, perMs: 1500, burst: undefined, threads: true },
+    { count: 400, concurrency: 50, limit: 100, perMs: 1000, burst: 100, threads: false },
+  ])(
+    '$count calls, $limit in $perMs ms, burst $burst, $concurrency at once, threads: $threads',
+    async ({ count, concurrency, limit, perMs, burst, threads }) => {
+      const provider = await serve({ limit, perMs });
+      const lane: LaneOptions = { rate: { limit, perMs, burst, guardMs: 400 } };
+
+      const run = threads
+        ? runtime.run(task<AnyTask>(module), callsTo(provider, count), { concurrency, lane })
+        : runtime.run(inline, callsTo(provider, count), { concurrency, lane });
+      await run.values();
+      const report = await run.report();
+
+      expect(await provider.stats()).toMatchObject({ total: count, refused: 0 });
+      expect(fullestWindow(await provider.times(), perMs)).toBeLessThanOrEqual(limit);
+      expect(report.lanes[0]).toMatchObject({
+        starts: count,
+        throttled: 0,
+        boundBy: expect.stringContaining('calls'),
+      });
+    },
+  );
+
+  it('by calls that differ in what they use up', async () => {
+    const provider = await serve({ budget: 100, budgetPerMs: 1000 });
+    const costs = (i: number) => 5 + (i % 4) * 10;
+    const budgets = [
+      {
+        unit: 'units',
+        limit: 100,
+        perMs: 1000,
+        burst: 50,
+        settle: 'keep',
+        estimate: ({ cost }: Call) => cost ?? 0,
+      },
+    ] as const;
+
+    const run = runtime.run(inline, callsTo(provider, 30, costs), { concurrency: 10, lane: { budgets } });
+    await run.values();
+
+    expect(await provider.stats()).toMatchObject({ total: 30, refused: 0 });
+    expect((await run.report()).lanes[0]?.boundBy).toBe('100 units/s');
+  });
+
+  it('by attempts that are repeated', async () => {
+    const provider = await serve({ limit: 10, perMs: 500, broken: true });
+    const retry = { attempts: 3, backoffMs: 1, jitter: 'none' } as const;
+    const lane: LaneOptions = { rate: { limit: 10, perMs: 500, guardMs: 300 }, retry, breaker: false };
+
+    const report = await runtime.run(inline, callsTo(provider, 10), { concurrency: 10, lane }).report();
+
+    expect(report).toMatchObject({ failed: 10, retries: 20 });
+    expect(await provider.stats()).toMatchObject({ total: 30, refused: 0 });
+  });
+
+  it('by two runs of one runtime', async () => {
+    const provider = await serve({ limit: 20, perMs: 1000 });
+    const shared = createRuntime({
+      lanes: { api: { rate: { limit: 20, perMs: 1000, guardMs: 400 }, concurrency: 4 } },
+    });
+    const calls = callsTo(provider, 60);
+
+    await Promise.all([
+      shared.run(inline, calls.slice(0, 30), { lane: 'api' }).values(),
+      shared.run(inline, calls.slice(30), { lane: () => 'api', concurrency: 8 }).values(),
+    ]);
+    await shared.close();
+
+    const { refused, peak } = await provider.stats();
+    expect({ refused, isBounded: peak <= 4 }).toEqual({ refused: 0, isBounded: true });
+    await expectEachOnce(60);
+  });
+
+  it('by two shards of one session, which divide it', async () => {
+    const provider = await serve({ limit: 20, perMs: 1000 });
+    const lane = { rate: { limit: 20, perMs: 1000, guardMs: 400 }, concurrency: 6 };
+    const session = join(root, 'session');
+    const lives = [1, 2].map((index) =>
+      live(callsTo(provider, 66), { session, lane, shard: { index, count: 2 } }),
+    );
+
+    const reports = await Promise.all(lives.map(({ report }) => report));
+
+    expect(reports.every((report) => report?.['status'] === 'completed')).toBe(true);
+    const { refused, peak } = await provider.stats();
+    expect({ refused, isBounded: peak <= 6 }).toEqual({ refused: 0, isBounded: true });
+    await expectEachOnce(66);
+  });
+
+  it('across kill -9 and resume', async () => {
+    const provider = await serve({ limit: 20, perMs: 2000, latencyMs: 20 });
+    const options = {
+      session: join(root, 'session'),
+      concurrency: 10,
+      lane: { rate: { limit: 20, perMs: 2000, burst: 20, guardMs: 400 } },
+    };
+    const inputs = callsTo(provider, 50);
+    const first = live(inputs, options);
+    for (let i = 0; i < 12; i++) await once(first.child, 'message');
+    first.child.kill('SIGKILL');
+    await first.report;
+    expect(readdirSync(options.session).some((file) => file.startsWith('calls-'))).toBe(true);
+    const second = live(inputs, options);
+    for (let i = 0; i < 20; i++) await once(second.child, 'message');
+    second.child.kill('SIGKILL');
+    await second.report;
+
+    const report = await live(inputs, options).report;
+
+    expect(report).toMatchObject({ status: 'completed', succeeded: 50 });
+    expect(await provider.stats()).toMatchObject({ refused: 0 });
+    expect(fullestWindow(await provider.times(), 2000)).toBeLessThanOrEqual(20);
+  });
+});
+
+/** A run in a process of its own. */
+function live(
+  inputs: readonly Call[],
+  run: object,
+): { readonly child: ChildProcess; readonly report: Promise<Record<string, unknown> | undefined> } {
+  const script = new URL('../fixtures/lanes/run-batch.mjs', import.meta.url);
+  const child = fork(script, [JSON.stringify({ module: module.href, inputs, options: { run } })], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  let text = '';
+  child.stdout?.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  const report = once(child, 'close').then(() =>
+    text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>),
+  );
+  return { child, report };
+}
+
+describe('trouble of a provider', () => {
+  it('that halves its limit and says so in headers only: few refusals, nothing lost', async () => {
+    const provider = await serve({ limit: 40, perMs: 500, headers: 'ietf' });
+    const lane: LaneOptions = { rate: { limit: 40, perMs: 500, guardMs: 300 } };
+    let settled = 0;
+    const run = runtime.run(inline, callsTo(provider, 150), {
+      concurrency: 10,
+      lane,
+      onOutcome: () => {
+        if (++settled === 50) void provider.set({ limit: 20 });
+      },
+    });
+
+    expect(await run.values()).toHaveLength(150);
+    const { refused } = await provider.stats();
+    expect(refused).toBeLessThan(40);
+    await expectEachOnce(150);
+  });
+
+  it('that asks to wait, in seconds or by a date: nothing is sent meanwhile', async () => {
+    for (const retryAfter of ['1', () => new Date(Date.now() + 2500).toUTCString()]) {
+      const provider = await serve({
+        limit: 5,
+        perMs: 1000,
+        retryAfter: typeof retryAfter === 'string' ? retryAfter : retryAfter(),
+      });
+      const run = runtime.run(inline, callsTo(provider, 7), { concurrency: 1, lane: {} });
+      const events = collect(run.events());
+
+      expect(await run.values()).toHaveLength(7);
+      const { refused } = await provider.stats();
+      const times = await provider.times();
+      const after = times.findIndex(
+        (_, i) => i >= 5 && (times[i + 1] as number) - (times[i] as number) > 900,
+      );
+      expect(refused).toBe(1);
+      expect(after).toBe(5);
+      expect((await run.report()).retries).toBe(0);
+      expect((await events).filter(({ type }) => type === 'lane-paused')).toHaveLength(1);
+      await provider.stop();
+      server = undefined;
+    }
+  });
+
+  it('that dies and comes back: the lane pauses, probes, and goes on; nothing is lost', async () => {
+    const provider = await serve({ latencyMs: 2 });
+    const lane: LaneOptions = {
+      concurrency: 4,
+      breaker: { openMs: 100, maxOpenMs: 400 },
+      retry: { backoffMs: 200 },
+    };
+    let settled = 0;
+    const run = runtime.run(inline, callsTo(provider, 300), {
+      lane,
+      onOutcome: () => {
+        if (++settled === 100) void provider.die();
+      },
+    });
+    const states: string[] = [];
+    for await (const event of run.events()) {
+      if (event.type !== 'lane-breaker') continue;
+      states.push(event.state);
+      // It comes back after the third probe.
+      if (states.filter((state) => state === 'half-open').length === 3 && event.state === 'open')
+        await provider.revive();
+    }
+
+    expect(await run.values()).toHaveLength(300);
+    expect(states.slice(0, 2)).toEqual(['open', 'half-open']);
+    expect(states.at(-1)).toBe('closed');
+    const report = await run.report();
+    expect(report.failed).toBe(0);
+    expect(report.lanes[0]?.opened).toBeGreaterThanOrEqual(3);
+  });
+
+  it('that stays dead ends the run after a while, not the tasks; they can run later', async () => {
+    const provider = await serve({ broken: true });
+    const lane: LaneOptions = { concurrency: 2, breaker: { openMs: 50, maxOpenMs: 50, giveUpMs: 300 } };
+    const options = { session: join(root, 'session'), lane };
+    const run = runtime.run(inline, callsTo(provider, 20), options);
+
+    const report = await run.report();
+    expect(report).toMatchObject({ status: 'aborted', succeeded: 0 });
+    expect(report.reason).toMatchObject({
+      code: 'HEDDLE_LANE_OPEN',
+      message: expect.stringContaining('HTTP 500'),
+    });
+
+    await provider.set({ broken: false });
+    const again = await runtime
+      .run(inline, callsTo(provider, 20), { ...options, retryFailed: true })
+      .report();
+    expect(again).toMatchObject({ status: 'completed', succeeded: 20 });
+  });
+
+  it('holds up no other lane, and a deadline is honoured', async () => {
+    const [well, ill] = await Promise.all([LimitedServer.start({}), LimitedServer.start({ broken: true })]);
+    const lanes = createRuntime({
+      lanes: { well: { concurrency: 2 }, ill: { concurrency: 2, breaker: { openMs: 20_000 } } },
+    });
+    const inputs = Array.from({ length: 60 }, (_, i) => ({
+      url: (i % 2 === 0 ? well : ill).url,
+      name: `t${i}`,
+    }));
+
+    const run = lanes.run(inline, inputs, {
+      concurrency: 8,
+      lane: ({ url }) => (url === well.url ? 'well' : 'ill'),
+      deadlineMs: 3000,
+      order: 'completion',
+    });
+    const report = await run.report();
+
+    expect(report).toMatchObject({ succeeded: 30, status: 'aborted', reason: { code: 'HEDDLE_DEADLINE' } });
+    await Promise.all([well.stop(), ill.stop(), lanes.close()]);
+  });
+
+  it('with onOpen fail, tasks fail at once while it is down', async () => {
+    const provider = await serve({ broken: true });
+    const lane: LaneOptions = {
+      breaker: { openMs: 60_000, onOpen: 'fail', inARow: 2 },
+      retry: { attempts: 1 },
+    };
+
+    const report = await runtime.run(inline, callsTo(provider, 10), { concurrency: 1, lane }).report();
+
+    expect(report.failed).toBe(10);
+    expect((await provider.stats()).total).toBe(2);
+    expect(report.failures.some(({ message }) => message.includes('is closed'))).toBe(true);
+  });
+});
+
+async function collect(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
+  const all: RunEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+it('accounts with limits 1:3 get calls 1:3', async () => {
+  const provider = await serve({});
+  const rate = (limit: number) => ({ rate: { limit, perMs: 500, burst: 1 } });
+  const run = runtime.run(inline, callsTo(provider, 120), {
+    concurrency: 20,
+    lane: { accounts: { small: rate(10), large: rate(30) } },
+  });
+  await run.values();
+
+  const { accounts } = await provider.stats();
+  const [small = 0, large = 0] = [accounts['small'], accounts['large']];
+  expect(small + large).toBe(120);
+  expect(large / small).toBeGreaterThan(2.7);
+  expect(large / small).toBeLessThan(3.3);
+  const told = (await run.report()).lanes[0]?.accounts.map(({ name, starts }) => [name, starts]);
+  expect(told).toEqual([
+    ['small', small],
+    ['large', large],
+  ]);
+});
+
+interface Held {
+  readonly key: string;
+  readonly mode: 'shared' | 'exclusive';
+}
+
+function conflict(some: readonly Held[], others: readonly Held[]): boolean {
+  return some.some(({ key, mode }) =>
+    others.some((other) => other.key === key && (mode === 'exclusive' || other.mode === 'exclusive')),
+  );
+}
+
+describe('tasks in conflict', () => {
+  it('never overlap, and hold up no others', async () => {
+    interface Locked {
+      readonly i: number;
+      readonly locks: readonly Held[];
+    }
+    const inputs: Locked[] = Array.from({ length: 200 }, (_, i) => ({
+      i,
+      locks: [0, 1].map((n) => ({
+        key: `k${(i * 7 + n * 3) % 5}`,
+        mode: (i + n) % 3 === 0 ? 'exclusive' : 'shared',
+      })),
+    }));
+    const holders = new Map<string, { shared: number; exclusive: number }>();
+    const violations: string[] = [];
+    let peak = 0;
+    let running = 0;
+    const run = runtime.run(
+      async ({ locks }: Locked) => {
+        peak = Math.max(peak, ++running);
+        for (const { key, mode } of locks) {
+          const now = holders.get(key) ?? { shared: 0, exclusive: 0 };
+          holders.set(key, now);
+          now[mode]++;
+          if (now.exclusive > 1 || (now.exclusive === 1 && now.shared > 0)) violations.push(key);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        for (const { key, mode } of locks)
+          (holders.get(key) as { shared: number; exclusive: number })[mode]--;
+        running--;
+      },
+      inputs,
+      { concurrency: 8, locks: ({ locks }) => locks },
+    );
+
+    const report = await run.report();
+
+    expect({ succeeded: report.succeeded, violations }).toEqual({ succeeded: 200, violations: [] });
+    expect(peak).toBeGreaterThan(1);
+    expect(report.lanes[0]?.heldMs.locks).toBeGreaterThan(0);
+  });
+
+  it('in 1,000 random batches of 12 tasks over 4 locks: no two in conflict at once, none is forgotten', async () => {
+    const lock = fc.record({
+      key: fc.constantFrom('a', 'b', 'c', 'd'),
+      mode: fc.constantFrom('shared' as const, 'exclusive' as const),
+    });
+    const batch = fc.array(fc.array(lock, { maxLength: 4 }), { minLength: 12, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(batch, fc.integer({ min: 1, max: 12 }), async (locks, concurrency) => {
+        const running = new Set<number>();
+        const run = runtime.run(
+          async (i: number) => {
+            for (const other of running)
+              if (conflict(locks[i] ?? [], locks[other] ?? [])) throw new Error(`${i} and ${other} overlap`);
+            running.add(i);
+            for (let turn = (i * 5) % 4; turn >= 0; turn--) await new Promise(setImmediate);
+            running.delete(i);
+            return i;
+          },
+          locks.keys(),
+          { concurrency, locks: (i) => locks[i] },
+        );
+        expect(await run.values()).toEqual([...locks.keys()]);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('keep their locks from the submission of a job until it is over', async () => {
+    const log: string[] = [];
+    const jobs = new Map<string, number>();
+    const submit = Object.assign(
+      async (
+        { name, env }: { name: string; env: string },
+        ctx: { submitted(handle: unknown, how: object): unknown },
+      ) => {
+        log.push(`begin ${env}`);
+        return ctx.submitted({ name, env }, { pollMs: 5 });
+      },
+      {
+        poll: async (
+          handle: { name: string; env: string },
+          ctx: { submitted(handle: unknown, how: object): unknown },
+        ) => {
+          const looks = (jobs.get(handle.name) ?? 0) + 1;
+          jobs.set(handle.name, looks);
+          if (looks < 3) return ctx.submitted(handle, { pollMs: 5 });
+          log.push(`end ${handle.env}`);
+          return handle.name;
+        },
+      },
+    );
+    const inputs = Array.from({ length: 9 }, (_, i) => ({ name: `job ${i}`, env: `env ${i % 3}` }));
+
+    const run = runtime.run(submit as unknown as AnyTask, inputs, {
+      concurrency: 9,
+      locks: ({ env }) => env,
+    });
+
+    expect(await run.values()).toEqual(inputs.map(({ name }) => name));
+    for (const env of ['env 0', 'env 1', 'env 2']) {
+      const own = log.filter((line) => line.endsWith(env)).map((line) => line.split(' ')[0]);
+      expect(own).toEqual(['begin', 'end', 'begin', 'end', 'begin', 'end']);
+    }
+  });
+});
+
+it('jobs that were submitted are never submitted again, whatever ends the process', async () => {
+  const log = join(root, 'log');
+  const inputs = Array.from({ length: 12 }, (_, i) => ({ name: `job ${i}`, log, lastsMs: 1500 }));
+  const script = new URL('../fixtures/lanes/run-batch.mjs', import.meta.url);
+  const job = new URL('../fixtures/lanes/job.mjs', import.meta.url);
+  const options = {
+    run: { session: join(root, 'session'), lane: { concurrency: 2 }, concurrency: 4 },
+    threads: true,
+  };
+  const start = () =>
+    fork(script, [JSON.stringify({ module: job.href, inputs, options })], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+  const lines = () => {
+    try {
+      return readFileSync(log, 'utf8').trim().split('\n');
+    } catch {
+      return [];
+    }
+  };
+  const until = async (kind: string, count: number) => {
+    while (lines().filter((line) => line.startsWith(kind)).length < count)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  for (const [kind, count] of [
+    ['poll', 3],
+    ['poll', 20],
+  ] as const) {
+    const child = start();
+    await until(kind, count);
+    const over = once(child, 'close');
+    child.kill('SIGKILL');
+    await over;
+  }
+
+  const child = start();
+  let text = '';
+  child.stdout?.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  await once(child, 'close');
+
+  const submitted = lines().filter((line) => line.startsWith('submit'));
+  expect(new Set(submitted).size).toBe(submitted.length);
+  // An attempt that was cut off between the submission and its record is not repeated either: the task says so.
+  expect(JSON.parse(text)).toMatchObject({ succeeded: expect.any(Number) });
+  const { succeeded, failed } = JSON.parse(text) as { succeeded: number; failed: number };
+  expect(succeeded + failed).toBe(12);
+  expect(submitted).toHaveLength(12);
+});
+
+describe('bad options', () => {
+  it.each([
+    [{ lane: 'api' }, /`lane` to be the name of a lane, and the runtime has none/],
+    [{ lane: { rate: { limit: 0 } } }, /`lane\.rate\.limit` to be an integer from 1/],
+    [{ lane: { rate: { limit: 5, burst: 6 } } }, /`lane\.rate\.burst` to be an integer from 1 to 5/],
+    [{ lane: { concurency: 5 } }, /Unknown option `lane\.concurency`.*did you mean `lane\.concurrency`/],
+    [{ lane: { breaker: { openMs: -1 } } }, /`lane\.breaker\.openMs`/],
+    [{ lane: { accounts: {} } }, /`lane\.accounts` to be an object with at least one account/],
+    [
+      { lane: { budgets: [{ unit: 'tokens', limit: 5 }] } },
+      /`lane\.budgets\[0\]\.estimate` to be a function/,
+    ],
+    [{ locks: () => 'x', shard: { index: 1, count: 2 } }, /`locks` and `shard` contradict each other/],
+    [{ lane: 5 }, /`lane` to be the name of a lane/],
+  ])('%j is refused by name', (options, message) => {
+    expect(() => runtime.run(() => 1, [1], options as object)).toThrow(message);
+  });
+
+  it('a lane that does not exist, named for a task, ends the run', async () => {
+    const named = createRuntime({ lanes: { api: { concurrency: 1 } } });
+    const run = named.run((x: number) => x, [1, 2], { lane: () => 'apis' });
+    await expect(run.values()).rejects.toThrow(
+      /the name of a lane of the runtime \(api\).*did you mean "api"/s,
+    );
+    await named.close();
+  });
+
+  it('fewer calls at once than shards are refused', async () => {
+    const run = runtime.run((x: number) => x, [1], {
+      lane: { concurrency: 2 },
+      shard: { index: 1, count: 3 },
+    });
+    await expect(run.values()).rejects.toThrow(/use at most 2 shards/);
+  });
+});
