@@ -45,7 +45,15 @@ export async function piscinaPool(module: URL, settings: PiscinaSettings): Promi
   return { run: (input, moved) => pool.run(input, moved && { transferList: [...moved] }) };
 }
 
-type RivalName = 'better-sqlite3' | 'echarts' | 'p-map' | 'p-queue' | 'poolifier' | 'tinypool' | 'workerpool';
+type RivalName =
+  | 'better-sqlite3'
+  | 'bottleneck'
+  | 'echarts'
+  | 'p-map'
+  | 'p-queue'
+  | 'poolifier'
+  | 'tinypool'
+  | 'workerpool';
 
 const BENCH = new URL('../../bench/', import.meta.url);
 
@@ -153,6 +161,30 @@ export async function pQueue(concurrency: number): Promise<PQueue> {
     default: new (options: object) => PQueue;
   };
   return new Queue({ concurrency });
+}
+
+/** Runs calls through a limit that takes one call at a time. */
+export type LimitedRunner = (count: number, call: (index: number) => Promise<unknown>) => Promise<unknown>;
+
+export async function limitedQueue(options: object): Promise<LimitedRunner> {
+  const { default: Queue } = (await rival('p-queue')) as { default: new (options: object) => PQueue };
+  const queue = new Queue(options);
+  return (count, call) => Promise.all(Array.from({ length: count }, (_, i) => queue.add(() => call(i))));
+}
+
+/** The part of bottleneck that is used here. */
+interface Bottleneck {
+  schedule(call: () => Promise<unknown>): Promise<unknown>;
+  disconnect(): Promise<void>;
+}
+
+export async function bottleneck(options: object): Promise<LimitedRunner> {
+  const { default: Limiter } = (await rival('bottleneck')) as {
+    default: new (options: object) => Bottleneck;
+  };
+  const limiter = new Limiter(options);
+  return (count, call) =>
+    Promise.all(Array.from({ length: count }, (_, i) => limiter.schedule(() => call(i))));
 }
 
 /** Options as ECharts has them: a tree of plain objects and functions. */

@@ -4,6 +4,7 @@ import type { Suite } from './suite.js';
 import { cancel } from './suites/cancel.js';
 import { cpu } from './suites/cpu.js';
 import { durability } from './suites/durability.js';
+import { lanes } from './suites/lanes.js';
 import { payload } from './suites/payload.js';
 import { pools } from './suites/pools.js';
 import { real } from './suites/real.js';
@@ -18,6 +19,7 @@ export const suites: readonly Suite[] = [
   pools,
   cpu,
   waiting,
+  lanes,
   startup,
   scale,
   cancel,
