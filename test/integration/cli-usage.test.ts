@@ -54,7 +54,9 @@ describe('heddle', () => {
         encoding: 'utf8',
         input: `${bash?.stdout}\nCOMP_WORDS=(heddle ${words.join(' ')} '')\nCOMP_CWORD=${words.length + 1}\n_heddle\necho "\${COMPREPLY[*]}"`,
       }).trim();
-    expect(completed()).toBe('run resume status results sessions verify bench completion help');
+    expect(completed()).toBe('run resume status results sessions verify bench http completion help');
+    expect(completed('http')).toBe('call');
+    expect(completed('http', 'call', 'api.x', '--output')).toBe('json ndjson pretty');
     expect(completed('results', '--status')).toBe('succeeded failed');
   });
 });

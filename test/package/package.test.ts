@@ -93,6 +93,14 @@ describe('in a project of its own', () => {
     expect(node('use.js')).toBe('[2,4,6]\n');
   });
 
+  it('calls an API from the library, and from the command', () => {
+    const use = "import('heddle/http').then(({ http }) => console.log(typeof http.batch))";
+    const help = node('node_modules/heddle/dist/main/cli/bin.js', 'http', 'call', '--help');
+
+    expect(node('-e', use)).toBe('function\n');
+    expect(help).toContain('--batch-json <json>');
+  });
+
   it('runs a batch from the command', () => {
     expect(
       node('node_modules/heddle/dist/main/cli/bin.js', 'run', 'double.js', '4', '5', '--values', '--quiet'),

@@ -53,6 +53,27 @@ it('every import follows the table', () => {
   expect(wrong).toEqual([]);
 });
 
+it('an integration is loaded by its own commands only, and knows no other integration', () => {
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const wrong = files.flatMap((name) =>
+    imports(join(src, name))
+      .map((target) => relative(src, target))
+      .filter((target) => target.startsWith('integrations/'))
+      .filter((target) => {
+        const [, integration] = target.split('/');
+        if (name.startsWith(`integrations/${integration}/`)) return false;
+        return (
+          !name.startsWith(`main/cli/${integration}/`) || target !== `integrations/${integration}/index.js`
+        );
+      })
+      .map((target) => `${name} → ${target}`),
+  );
+
+  expect(wrong).toEqual([]);
+});
+
 it('protocol does no I/O, and only session and cli write files', () => {
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
@@ -61,7 +82,12 @@ it('protocol does no I/O, and only session and cli write files', () => {
     /(?:from |import\()'node:(fs|net|http|child_process)/.test(readFileSync(join(src, name), 'utf8')),
   );
 
-  expect(touching.filter((name) => !name.startsWith('session/') && !name.startsWith('main/cli/'))).toEqual([
+  expect(
+    touching.filter((name) => !name.startsWith('session/') && !name.startsWith('main/cli/')).sort(),
+  ).toEqual([
+    // Names of HTTP statuses; service files are read.
+    'integrations/http/http-task.ts',
+    'integrations/http/service-file.ts',
     'workers/load-task.ts',
   ]);
 });

@@ -3,11 +3,14 @@
 import { BENCH_FLAGS } from './bench-flags.js';
 import type { Flag } from './flag.js';
 import { RESUME_FLAGS, RUN_FLAGS } from './flags.js';
+import { HTTP_CALL_FLAGS } from './http-flags.js';
 import { RESULTS_FLAGS, SESSIONS_FLAGS, STATUS_FLAGS, VERIFY_FLAGS } from './session-flags.js';
 
 /** One command. */
 export interface CommandRow {
   readonly name: string;
+  /** The word in front of its name: commands of one integration. */
+  readonly group?: string;
   /** Its arguments, as commander reads them, each with its help. */
   readonly args: readonly (readonly [spec: string, help: string])[];
   readonly help: string;
@@ -70,5 +73,12 @@ export const COMMANDS = {
     ],
     help: 'Runs a sample of the inputs in several ways and says which flags to use.',
     flags: BENCH_FLAGS,
+  },
+  'http call': {
+    group: 'http',
+    name: 'call',
+    args: [['<service.endpoint>', 'a service and its endpoint, operation or alias, such as github.getUser']],
+    help: 'Calls an endpoint of a REST or GraphQL service, once or for each item of a batch.',
+    flags: HTTP_CALL_FLAGS,
   },
 } as const satisfies Record<string, CommandRow>;

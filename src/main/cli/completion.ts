@@ -9,7 +9,9 @@ import { COMMANDS, type CommandRow } from './commands.js';
 import type { Flag } from './flag.js';
 
 const TABLE: readonly CommandRow[] = Object.values(COMMANDS);
-const NAMES = [...TABLE.map(({ name }) => name), 'completion', 'help'];
+const NAMES = [...new Set(TABLE.map(({ group, name }) => group ?? name)), 'completion', 'help'];
+/** The words that stand in front of the commands of an integration. */
+const GROUPS = [...new Set(TABLE.flatMap(({ group }) => group ?? []))];
 const SHELLS = ['bash', 'zsh', 'fish'];
 
 /** The script of a shell; undefined for one that is not known. */
@@ -32,19 +34,36 @@ function namesOf(flag: Flag): string[] {
   return flag.spec.split(/[ ,]+/).filter((part) => part.startsWith('-'));
 }
 
+/** The commands of a group: "call" */
+function commandsOf(group: string): string {
+  return TABLE.filter((row) => row.group === group)
+    .map(({ name }) => name)
+    .join(' ');
+}
+
+/** What a command is called within a script. */
+function idOf({ group, name }: CommandRow): string {
+  return group === undefined ? name : `${group}_${name}`;
+}
+
 function bash(): string {
-  const choices = TABLE.flatMap(({ name, flags }) =>
-    flags.flatMap((flag) =>
+  const choices = TABLE.flatMap((row) =>
+    row.flags.flatMap((flag) =>
       flag.choices === undefined
         ? []
         : namesOf(flag).map(
             (flagName) =>
-              `    ${name}:${flagName}) COMPREPLY=( $(compgen -W "${flag.choices?.join(' ')}" -- "$word") ); return ;;`,
+              `    ${idOf(row)}:${flagName}) COMPREPLY=( $(compgen -W "${flag.choices?.join(' ')}" -- "$word") ); return ;;`,
           ),
     ),
   );
   const flagsOf = TABLE.map(
-    ({ name, flags }) => `    ${name}) flags="${flags.flatMap(namesOf).join(' ')} --help" ;;`,
+    (row) => `    ${idOf(row)}) flags="${row.flags.flatMap(namesOf).join(' ')} --help" ;;`,
+  );
+  const groups = GROUPS.map(
+    (group) =>
+      `    ${group}) if [[ $COMP_CWORD -eq 2 ]]; then COMPREPLY=( $(compgen -W "${commandsOf(group)}" -- "$word") ); return; fi
+      command=${group}_\${COMP_WORDS[2]} ;;`,
   );
   const withSession = TABLE.filter(({ takesSession }) => takesSession).map(({ name }) => name);
   return `# heddle completion for bash: add to ~/.bashrc
@@ -56,9 +75,12 @@ _heddle() {
     heddle|help) COMPREPLY=( $(compgen -W "${NAMES.join(' ')}" -- "$word") ); return ;;
     completion) COMPREPLY=( $(compgen -W "${SHELLS.join(' ')}" -- "$word") ); return ;;
   esac
+  case "$command" in
+${groups.join('\n')}
+  esac
   case "$command:$before" in
 ${choices.join('\n')}
-    run:--session|${withSession.map((name) => `${name}:${name}`).join('|')})
+    run:--session|http_call:--session|${withSession.map((name) => `${name}:${name}`).join('|')})
       if [[ $word != -* ]]; then
         COMPREPLY=( $(cd .heddle/sessions 2>/dev/null && compgen -d -- "$word") $(compgen -d -- "$word") ); return
       fi ;;
@@ -78,10 +100,13 @@ complete -o filenames -F _heddle heddle
 
 function fish(): string {
   const sessions = "'(command ls .heddle/sessions 2>/dev/null)'";
-  const lines = TABLE.flatMap(({ name, help, flags, takesSession }: CommandRow) => {
-    const seen = `-n '__fish_seen_subcommand_from ${name}'`;
+  const lines = TABLE.flatMap(({ group, name, help, flags, takesSession }: CommandRow) => {
+    const within = group === undefined ? '' : `__fish_seen_subcommand_from ${group}; and `;
+    const seen = `-n '${within}__fish_seen_subcommand_from ${name}'`;
+    const unseen =
+      group === undefined ? '__fish_use_subcommand' : `'${within}not __fish_seen_subcommand_from ${name}'`;
     return [
-      `complete -c heddle -n __fish_use_subcommand -f -a ${name} -d '${escaped(help)}'`,
+      `complete -c heddle -n ${unseen} -f -a ${name} -d '${escaped(help)}'`,
       ...(takesSession === true ? [`complete -c heddle ${seen} -a ${sessions}`] : []),
       ...flags.map((flag) => {
         const names = namesOf(flag).map((flagName) =>
@@ -92,7 +117,7 @@ function fish(): string {
     ];
   });
   return `# heddle completion for fish: save as ~/.config/fish/completions/heddle.fish
-complete -c heddle -n __fish_use_subcommand -f -a 'completion help'
+complete -c heddle -n __fish_use_subcommand -f -a '${[...GROUPS, 'completion', 'help'].join(' ')}'
 complete -c heddle -n '__fish_seen_subcommand_from completion' -f -a '${SHELLS.join(' ')}'
 ${lines.join('\n')}
 `;

@@ -11,6 +11,7 @@ import { COMMANDS, type CommandRow } from './commands.js';
 import { type Ending, EXIT } from './exit-codes.js';
 import { optionsOf } from './flag.js';
 import type { RunFlags } from './flags.js';
+import type { HttpCallFlags } from './http-flags.js';
 import type { ResultsFlags, SessionsFlags, StatusFlags, VerifyFlags } from './session-flags.js';
 import { version } from './version.js';
 
@@ -39,6 +40,19 @@ equal results. Nothing is recorded.
 
 Exit codes: 0 with a report, 1 the task is to blame that there is none, 2 wrong usage, 70 a bug in heddle,
 74 the report could not be written. Ctrl-C ends it at once.`;
+
+const HTTP_CALL_EXAMPLES = `Examples:
+  heddle http call github.getUser --param id=7
+  heddle http call api.getUser --batch-json '[{"id":1},{"id":2}]' --parallel
+  heddle http call api.getUser --batch-file ids.ndjson -c 20 --rate-limit 20/s --retry 3 --output ndjson
+`;
+
+const HTTP_CALL_NOTES = `
+A service is a YAML file: services/<name>.yaml, .heddle/services/<name>.yaml, a folder of HEDDLE_SERVICES, or --service.
+Items are sent one after the other unless --parallel or -c is given. Answers go to stdout in the order of the items.
+
+Exit codes: 0 all succeeded, 1 some failed, 2 wrong usage or configuration (nothing was sent), 6 the session is in
+use, 7 it cannot be continued, 70 a bug in heddle, 74 output or session could not be written.`;
 
 /** Parses the arguments and runs the command that they name. */
 export async function main(args: readonly string[]): Promise<Ending> {
@@ -103,18 +117,40 @@ function makeProgram(onEnd: (ending: Ending) => void): Command {
       const { benchCommand } = await import('./bench/bench-command.js');
       onEnd(await benchCommand({ module, args: inputs, flags }));
     });
+  addCommand(program, COMMANDS['http call'])
+    .addHelpText('before', HTTP_CALL_EXAMPLES)
+    .addHelpText('after', HTTP_CALL_NOTES)
+    .action(async (target: string, flags: HttpCallFlags) => {
+      const { httpCallCommand } = await import('./http/http-call-command.js');
+      onEnd(await httpCallCommand(target, flags));
+    });
   addCompletion(program);
   return program;
 }
 
-function addCommand(program: Command, { name, args, help, flags }: CommandRow): Command {
-  const command = program
+const GROUPS: Readonly<Record<string, string>> = { http: 'Calls REST and GraphQL services.' };
+
+function addCommand(program: Command, { group, name, args, help, flags }: CommandRow): Command {
+  const command = groupOf(program, group)
     .command(name)
     .description(help)
-    .showHelpAfterError(`(heddle ${name} --help lists the flags)`);
+    .showHelpAfterError(`(heddle ${group === undefined ? '' : `${group} `}${name} --help lists the flags)`);
   for (const [spec, meaning] of args) command.argument(spec, meaning);
   for (const option of optionsOf(flags)) command.addOption(option);
   return command;
+}
+
+/** The command that holds those of a group; made with the first of them. */
+function groupOf(program: Command, group: string | undefined): Command {
+  if (group === undefined) return program;
+  const made = program.commands.find((command) => command.name() === group);
+  return (
+    made ??
+    program
+      .command(group)
+      .description(GROUPS[group] ?? '')
+      .showHelpAfterError(`(heddle ${group} --help lists its commands)`)
+  );
 }
 
 function addCompletion(program: Command): void {

@@ -243,7 +243,7 @@ describe('docs/cli.md', () => {
   const sectionOf = (name: string) =>
     new RegExp(`^##+ (?:Flags of )?\`heddle ${name}\`$(.*?)(?=^#)`, 'ms').exec(docs)?.[1] ?? '';
 
-  it.each(['run', 'status', 'results', 'sessions', 'verify', 'bench'] as const)(
+  it.each(['run', 'status', 'results', 'sessions', 'verify', 'bench', 'http call'] as const)(
     'names every flag of heddle %s, and no other',
     (name) => {
       expect(flagsIn(sectionOf(name)).sort()).toEqual(COMMANDS[name].flags.map(({ spec }) => spec).sort());

@@ -26,6 +26,8 @@ export interface CheckOptions {
   readonly keyOf: KeyFunction | undefined;
   /** Read streams as well: nothing will run afterwards. */
   readonly includesStreams: boolean;
+  /** Looks at each good input; what it throws is what is wrong with it. */
+  readonly look?: (input: unknown) => void;
   /** Ends the check. */
   readonly signal: AbortSignal;
   readonly onCount: (count: number) => void;
@@ -90,7 +92,7 @@ class Check {
   }
 
   #row(source: InputSource, row: Row): void {
-    const { keyOf } = this.#options;
+    const { keyOf, look } = this.#options;
     this.count++;
     if (row.problem !== undefined) {
       const { reason, text, column } = row.problem;
@@ -98,9 +100,9 @@ class Check {
       return this.#problem(source, `${place}: ${clean(reason)}${text === '' ? '' : `: ${brief(text)}`}`);
     }
     if (this.first.length < FIRST_INPUTS) this.first.push(row.input);
-    if (keyOf === undefined) return;
     try {
-      this.#key(source, row, keyOf(row.input));
+      look?.(row.input);
+      if (keyOf !== undefined) this.#key(source, row, keyOf(row.input));
     } catch (error) {
       this.#problem(source, `${source.place(row.line)}: ${clean((error as Error).message)}`);
     }

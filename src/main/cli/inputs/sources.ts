@@ -20,6 +20,8 @@ export interface InputRequest {
   readonly globs: readonly string[];
   readonly files: readonly string[];
   readonly format: InputFormat | undefined;
+  /** The flag that names files, for messages. @defaultValue '-i' */
+  readonly fileFlag?: string;
   readonly cwd: string;
   readonly stdin: Stdin;
 }
@@ -68,28 +70,30 @@ async function globSource(globs: readonly string[], cwd: string): Promise<InputS
 
 function fileSource(file: string, request: InputRequest): InputSource {
   if (file === '-') return streamSource('stdin', request.format ?? 'lines', request.stdin.open);
-  const stats = statOf(file);
-  if (stats.isDirectory()) {
+  const named = `${request.fileFlag ?? '-i'} ${file}`;
+  const stats = statOf(file, named);
+  if (stats.isDirectory() && request.fileFlag === undefined) {
     throw new UsageError(`-i ${file} is a folder; for the files in it write --glob '${file}/*'`);
   }
+  if (stats.isDirectory()) throw new UsageError(`${named} is a folder; name a file in it`);
   const format = request.format ?? FORMATS[extname(file).toLowerCase()] ?? 'lines';
   return stats.isFile()
-    ? regularFile(file, format)
+    ? regularFile(file, named, format)
     : streamSource(file, format, () => createReadStream(file));
 }
 
-function statOf(file: string): Stats {
+function statOf(file: string, named: string): Stats {
   try {
     return statSync(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new UsageError(`-i ${file} does not exist; check the path`);
+      throw new UsageError(`${named} does not exist; check the path`);
     }
-    throw new UsageError(`-i ${file} cannot be read: ${systemReason(error)}`);
+    throw new UsageError(`${named} cannot be read: ${systemReason(error)}`);
   }
 }
 
-function regularFile(file: string, format: InputFormat): InputSource {
+function regularFile(file: string, named: string, format: InputFormat): InputSource {
   return {
     name: file,
     isRepeatable: true,
@@ -98,12 +102,12 @@ function regularFile(file: string, format: InputFormat): InputSource {
     place: (line) => (format === 'json' ? `${file}, element ${line}` : `${file}:${line}`),
     open: () => {
       if (format === 'csv') return rowsOfCsv(createReadStream(file), file);
-      return format === 'json' ? arrayRows(file) : lineRows(file, format);
+      return format === 'json' ? arrayRows(file, named) : lineRows(file, named, format);
     },
   };
 }
 
-function* lineRows(file: string, format: 'lines' | 'jsonl'): Generator<Row, void> {
+function* lineRows(file: string, named: string, format: 'lines' | 'jsonl'): Generator<Row, void> {
   let line = 1;
   try {
     for (const lines of linesOfFile(file)) {
@@ -112,16 +116,16 @@ function* lineRows(file: string, format: 'lines' | 'jsonl'): Generator<Row, void
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw new UsageError(`-i ${file} cannot be read: ${systemReason(error)}`);
+    throw new UsageError(`${named} cannot be read: ${systemReason(error)}`);
   }
 }
 
-function* arrayRows(file: string): Generator<Row, void> {
+function* arrayRows(file: string, named: string): Generator<Row, void> {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    throw new UsageError(`-i ${file} cannot be read: ${systemReason(error)}`);
+    throw new UsageError(`${named} cannot be read: ${systemReason(error)}`);
   }
   yield* rowsOfArray(bytes, file);
 }

@@ -29,8 +29,13 @@ export class LineWriter {
 
   /** Adds a line. Wait for the promise, if there is one, before adding more; it rejects when the target fails. */
   add(line: string): Promise<void> | undefined {
+    return this.addText(`${line}\n`);
+  }
+
+  /** Adds a text as it is, for formats that are not one line each. */
+  addText(text: string): Promise<void> | undefined {
     this.count++;
-    this.#text += `${line}\n`;
+    this.#text += text;
     if (this.#error !== undefined) return Promise.reject(this.#error.cause);
     if (this.#text.length < BATCH_CHARS) {
       this.#turn ??= setImmediate(() => {

@@ -1,0 +1,28 @@
+/** A whole batch, as an array. */
+
+import { type Call, type CallOptions, call } from './call.js';
+import type { ApiResponse } from './http-error.js';
+import type { Params } from './request.js';
+import type { ServiceConfig } from './service.js';
+import { loadService } from './service-file.js';
+
+/**
+ * Sends one request for each set of parameters, and answers with one response for each, in their order.
+ *
+ * A failed request is a response with `success: false`; also when the batch was stopped there is a response for each item (CANCELLED where
+ * there was no answer). Rejects when nothing could be sent: a wrong service, a missing environment variable, a session that is in use.
+ *
+ * @param service - path of a file, name of a service, or a service as an object
+ * @param endpoint - name of an endpoint, an operation or an alias
+ */
+export async function batch<Data = unknown>(
+  service: string | ServiceConfig,
+  endpoint: string,
+  params: readonly Params[],
+  options: CallOptions = {},
+): Promise<ApiResponse<Data>[]> {
+  await using running: Call = call(await loadService(service), endpoint, params, options);
+  const responses: ApiResponse<Data>[] = [];
+  for await (const { index, response } of running) responses[index] = response as ApiResponse<Data>;
+  return responses;
+}
