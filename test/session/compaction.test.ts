@@ -61,6 +61,33 @@ it('does not take over what this run has handed in but not recorded', async () =
   expect((await contentOf(folder)).values.get('once')).toBe('failed: interrupted');
 });
 
+it('keeps the jobs that tasks wait for, and forgets those of tasks that have an outcome', async () => {
+  const folder = join(root, 'jobs');
+  const waiting = { handle: '{"id":7}', account: 'first' };
+  for (let life = 0; life < 12; life++) {
+    const writer = await openWriter(folder);
+    await put(writer, `large ${life}`, 'x'.repeat(400_000));
+    if (life === 0) {
+      await writer.begin('waits', 1);
+      await writer.submit('waits', { handle: '{"id":1}', account: undefined });
+      await writer.submit('waits', waiting);
+      await writer.submit('done', waiting);
+      await put(writer, 'done', 1);
+    }
+    await closeWriter(writer);
+  }
+
+  expect(bases(folder)).toHaveLength(1);
+  const writer = await openWriter(folder);
+  expect(writer.see('waits', 0, false)).toMatchObject({
+    status: undefined,
+    interrupted: false,
+    job: waiting,
+  });
+  expect(writer.see('done', 1, false)).toMatchObject({ status: 'succeeded', job: undefined });
+  await closeWriter(writer);
+});
+
 /** A session whose compactor was killed between the commit of its base and the clearing away of what is older. */
 async function compactedHalfway(folder: string, value: unknown = 'small'): Promise<string> {
   for (let life = 0; life < 9; life++) {

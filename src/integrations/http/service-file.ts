@@ -53,7 +53,7 @@ function findService(name: string, { cwd = process.cwd(), env = process.env }: W
   const guess = nearest(name, folders.flatMap(namesIn));
   const places = ['./services', '.heddle/services', ...named].join(', ');
   throw refused(
-    `there is no service "${name}"${guess === undefined ? '' : `; did you mean "${guess}"?`} Looked for ${name}.yaml and ${name}.yml in ${places}; ` +
+    `there is no service "${name}"${guess === undefined ? ';' : `; did you mean "${guess}"?`} looked for ${name}.yaml and ${name}.yml in ${places}; ` +
       'name a file with --service <file>, or a folder in the environment variable HEDDLE_SERVICES',
   );
 }

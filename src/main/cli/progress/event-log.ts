@@ -21,6 +21,8 @@ export interface TaskNames {
 export class EventLog {
   readonly #messages: Messages;
   readonly #names: TaskNames;
+  /** Lanes whose provider is in trouble. */
+  readonly #stopped = new Set<string>();
 
   constructor(messages: Messages, names: TaskNames) {
     this.#messages = messages;
@@ -70,7 +72,7 @@ export class EventLog {
       case 'lane-paused':
         if (!isVerbose && event.forMs < TOLD_PAUSE_MS) return;
         return this.#messages.info(
-          `${colors.yellow('lane:')} ${laneOf(event)} waits ${formatDuration(event.forMs)}: ${event.reason}`,
+          `${colors.yellow('lane:')} ${laneOf(event)} waits ${formatDuration(event.forMs)}: ${clean(event.reason)}`,
         );
       case 'lane-breaker':
         return this.#tellBreaker(event);
@@ -84,13 +86,18 @@ export class EventLog {
   #tellBreaker(event: Extract<RunEvent, { type: 'lane-breaker' }>): void {
     const { colors, verbosity } = this.#messages;
     const { state, reason } = event;
-    if (state === 'half-open' && verbosity !== 'verbose') return;
+    const lane = laneOf(event);
+    // Each probe that fails opens it again: that is no news.
+    const isNews = state === 'open' ? !this.#stopped.has(lane) : state === 'closed';
+    if (state === 'open') this.#stopped.add(lane);
+    if (state === 'closed') this.#stopped.delete(lane);
+    if (!isNews && verbosity !== 'verbose') return;
     const what = {
       open: `stops: the provider is in trouble${reason === undefined ? '' : ` (${clean(reason)})`}; it is tried again in a while`,
       'half-open': 'tries the provider again',
       closed: 'goes on: the provider answers again',
     }[state];
-    this.#messages.info(`${colors.yellow('lane:')} ${laneOf(event)} ${what}`);
+    this.#messages.info(`${colors.yellow('lane:')} ${lane} ${what}`);
   }
 
   #task({ index, key }: { readonly index: number; readonly key: string }): string {
@@ -104,7 +111,7 @@ export class EventLog {
 const TOLD_PAUSE_MS = 1000;
 
 function laneOf({ lane, account }: { readonly lane: string; readonly account: string | undefined }): string {
-  return account === undefined ? lane : `${lane} (${account})`;
+  return clean(account === undefined ? lane : `${lane} (${account})`);
 }
 
 /** "TypeError: x is not a function" */
