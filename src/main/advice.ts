@@ -39,10 +39,12 @@ function laneNotes({ lanes }: Pick<Report, 'lanes'>): string[] {
       ...accounts.flatMap(({ learnedPerSecond }) =>
         learnedPerSecond === undefined || throttled === 0
           ? []
-          : [`it bore ${learnedPerSecond.toFixed(1)} calls/s: declare that as its rate, and none is refused`],
+          : [
+              `it bore ${learnedPerSecond >= 1 ? `${learnedPerSecond.toFixed(1)} calls/s` : `${(learnedPerSecond * 60).toFixed(1)} calls/min`}: declare that as its rate, and none is refused`,
+            ],
       ),
     ];
-    const name = lane === undefined ? 'locks' : `lane ${lane}`;
+    const name = lane === undefined ? 'locks' : lane === 'lane' ? 'lane' : `lane ${lane}`;
     return told.length === 0 ? [] : [`${name}: ${told.join('; ')}`];
   });
 }

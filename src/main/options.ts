@@ -89,7 +89,7 @@ export interface RunOptions<Input = unknown, Value = unknown, S extends Services
   readonly lane?: string | LaneOptions | ((input: Input, index: number) => string) | undefined;
   /**
    * What a task must have for itself: tasks that name the same key never run at the same time, unless all of them only share it. Holds
-   * within one process. @defaultValue nothing
+   * among all runs of the runtime. @defaultValue nothing
    */
   readonly locks?: ((input: Input, index: number) => Lock | readonly Lock[] | undefined) | undefined;
   /** End the run at the first failed task. The same as `maxFailures: 0`. @defaultValue false */

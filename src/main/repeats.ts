@@ -7,6 +7,9 @@
 import { now } from '../protocol/control-cell.js';
 import type { Chunk } from './executor/executor.js';
 
+/** The longest delay of a timer; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Keeps the tasks that are to run again. */
 export class Repeats {
   readonly #waiting = new Map<NodeJS.Timeout, Chunk>();
@@ -40,12 +43,15 @@ export class Repeats {
 
   /** Runs a task again after a delay. */
   later(chunk: Chunk, delayMs: number): void {
-    const timer = setTimeout(() => {
-      this.#waiting.delete(timer);
-      this.#again.push({ ...chunk, readyAt: now() });
-      this.#onWaiting(this.#waiting.size);
-      this.#onReady();
-    }, delayMs);
+    const timer = setTimeout(
+      () => {
+        this.#waiting.delete(timer);
+        this.#again.push({ ...chunk, readyAt: now() });
+        this.#onWaiting(this.#waiting.size);
+        this.#onReady();
+      },
+      Math.min(delayMs, MAX_TIMER_MS),
+    );
     this.#waiting.set(timer, chunk);
     this.#onWaiting(this.#waiting.size);
   }

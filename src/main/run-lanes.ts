@@ -5,7 +5,6 @@
  */
 
 import { performance } from 'node:perf_hooks';
-import type { HeddleError } from '../protocol/errors.js';
 import type { ObservedMessage } from '../protocol/messages.js';
 import type { CallLog } from '../session/call-log.js';
 import type { SessionWriter } from '../session/session-writer.js';
@@ -13,23 +12,25 @@ import type { Clamp } from './advice.js';
 import type { RunEvent } from './events.js';
 import type { Chunk } from './executor/executor.js';
 import { Gate } from './lanes/gate.js';
-import { type Grant, Lane } from './lanes/lane.js';
+import { Lane } from './lanes/lane.js';
+import type { Grant } from './lanes/lane-call.js';
 import type { LaneReport } from './lanes/lane-report.js';
-import type { HeldBy } from './lanes/line-statistics.js';
-import { resolveLocks } from './lanes/lock-table.js';
+import type { HeldBy, LineStatistics } from './lanes/line-statistics.js';
+import { LockTable, resolveLocks } from './lanes/lock-table.js';
 import type { ResolvedLane } from './lanes/resolve-lane.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
 
-/** The lanes of a runtime that were used, by their options and share. */
-export type LanesInUse = WeakMap<ResolvedLane, Map<string, Lane>>;
+/** What the runs of a runtime share: lanes, by their options and share, and locks. */
+export interface LanesInUse {
+  readonly lanes: WeakMap<ResolvedLane, Map<string, Lane>>;
+  locks: LockTable | undefined;
+}
 
 /** What the lanes need of the rest of the run. */
 export interface RunLanesHost {
   /** Ask the schedule to fill its slots. */
   onReady(): void;
   onEvent(event: RunEvent): void;
-  /** All that is left waits for a provider that does not answer. */
-  onGiveUp(reason: HeddleError): void;
   onFatal(error: unknown): void;
 }
 
@@ -45,6 +46,8 @@ export class RunLanes {
   readonly #options: ResolvedRunOptions;
   readonly #inUse: LanesInUse;
   readonly #host: RunLanesHost;
+  /** Lanes that no run has used before: only these know nothing of calls. */
+  readonly #new = new Set<Lane>();
   #log: CallLog | undefined;
 
   /** @param writer - the session, if the run has one: limits then hold across processes as well */
@@ -58,18 +61,21 @@ export class RunLanes {
     this.#inUse = inUse;
     this.#host = host;
     const { lane, locks } = options;
-    this.gate = new Gate({
-      laneOf: (input, index) => {
-        if (lane === undefined) return undefined;
-        return this.#lane(typeof lane === 'function' ? lane(input, index) : lane);
+    inUse.locks ??= new LockTable();
+    this.gate = new Gate(
+      {
+        laneOf: (input, index) => {
+          if (lane === undefined) return undefined;
+          return this.#lane(typeof lane === 'function' ? lane(input, index) : lane);
+        },
+        locksOf: (input, index) => (locks === undefined ? NO_LOCKS : resolveLocks(locks(input, index))),
+        isMixed: locks !== undefined || typeof lane === 'function',
+        onReady: host.onReady,
+        onEvent: (event, name, account) => host.onEvent({ ...event, lane: name, account }),
+        onStart: (of, grant) => this.#start(of, grant),
       },
-      locksOf: (input, index) => (locks === undefined ? NO_LOCKS : resolveLocks(locks(input, index))),
-      isMixed: locks !== undefined || typeof lane === 'function',
-      onReady: host.onReady,
-      onEvent: (event, name, account) => host.onEvent({ ...event, lane: name, account }),
-      onGiveUp: host.onGiveUp,
-      onStart: (of, grant) => this.#start(of, grant),
-    });
+      inUse.locks,
+    );
     // Now, not with the first task: what cannot be divided among shards is told before anything starts.
     const all = typeof lane === 'function' ? lane.lanes : lane === undefined ? [] : [lane];
     const lanes = all.map((each) => this.#lane(each));
@@ -83,7 +89,7 @@ export class RunLanes {
     this.#log = writer.openCalls(keepMs);
     const now = performance.now();
     const epoch = Date.now();
-    for (const each of lanes) {
+    for (const each of this.#new) {
       const calls = this.#log.earlier.filter((call) => call.lane === each.name);
       each.seed(
         calls.map(({ account, at, costs }) => ({ account, at: now - Math.max(0, epoch - at), costs })),
@@ -108,14 +114,16 @@ export class RunLanes {
 
   /** What each lane did. @param runMs - length of the run */
   reports(runMs: number): LaneReport[] {
-    return this.gate.lines.flatMap(({ lane, statistics }) => {
-      const { starts, retries, refunds, pauses, opened, longest } = statistics;
+    return this.gate.lines.map(({ lane, statistics, others }) => {
+      const { pauses, opened, longest } = statistics;
       const heldMs = Object.fromEntries(HELD_BY.map((by) => [by, statistics.heldMs(by)]));
+      const sum = (of: (each: LineStatistics) => number) =>
+        [statistics, ...others].reduce((total, each) => total + of(each), 0);
       return {
         lane: lane?.name,
-        starts,
-        retries,
-        throttled: refunds,
+        starts: sum(({ starts }) => starts),
+        retries: sum(({ retries }) => retries),
+        throttled: sum(({ refunds }) => refunds),
         pauses,
         opened,
         heldMs: heldMs as LaneReport['heldMs'],
@@ -162,15 +170,16 @@ export class RunLanes {
 
   #lane(options: ResolvedLane): Lane {
     const share = this.#options.shard ?? ALONE;
-    let shares = this.#inUse.get(options);
+    let shares = this.#inUse.lanes.get(options);
     if (shares === undefined) {
       shares = new Map();
-      this.#inUse.set(options, shares);
+      this.#inUse.lanes.set(options, shares);
     }
     const name = `${share.index}/${share.count}`;
     let lane = shares.get(name);
     if (lane === undefined) {
       lane = new Lane(options, share, Math.random);
+      this.#new.add(lane);
       shares.set(name, lane);
     }
     return lane;

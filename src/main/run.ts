@@ -95,6 +95,8 @@ export class RunCore {
       events: this.events,
       random: Math.random,
       gate: () => this.#lanes?.gate,
+      isOnce: () => this.#traits.execution === 'at-most-once',
+      onLeft: (error) => this.#onLeft(error),
       isStopping: () => this.#schedule.isStopping,
       retry: (chunk, delayMs) => this.#retry(chunk, delayMs),
       onFailure: (index, error) => this.#onFailure(index, error),
@@ -129,6 +131,8 @@ export class RunCore {
       graceMs: options.graceMs,
       gate: () => this.#lanes?.gate,
       isAdaptive: options.chunk === 'auto',
+      onGiveUp: (error) => this.abort(error),
+      onLeft: (error) => this.#onLeft(error),
       onSourceError: (error) => this.#onSourceError(error),
       onFatal: (error) => this.#onFatal(error),
       onIdle: () => void this.#end(),
@@ -189,7 +193,6 @@ export class RunCore {
     this.#lanes = new RunLanes(options, lanes, this.#session?.writer, {
       onReady: () => this.#schedule.pump(),
       onEvent: (event) => this.events.emit(event),
-      onGiveUp: (reason) => this.abort(reason),
       onFatal: (error) => this.#onFatal(error),
     });
   }
@@ -216,7 +219,7 @@ export class RunCore {
 
   #retry(chunk: Chunk, delayMs: number): void {
     // An attempt that ended by itself was not cut off; should this one not come about, nobody must think so.
-    const isMarked = this.#marked !== undefined && !chunk.interrupted;
+    const isMarked = this.#marked !== undefined && !chunk.interrupted && chunk.job === undefined;
     if (isMarked) this.#session?.writer?.takeBack(chunk.keys?.[0] as string).catch(() => {});
     this.#schedule.retry(chunk, delayMs);
   }
@@ -308,6 +311,11 @@ export class RunCore {
     if (!this.#source.hasFailed) return this.#onFatal(error);
     this.#fatal ??= error;
     if (error instanceof Error) this.#stopReason ??= error;
+  }
+
+  /** Nothing was stopped, and not everything is done: the report says why. */
+  #onLeft(error: Error): void {
+    this.#stopReason ??= error;
   }
 
   #onFatal(error: unknown): void {

@@ -53,7 +53,7 @@ let runCount = 0;
 export class Runtime {
   readonly #options: ResolvedRuntimeOptions;
   readonly #threads: SharedThreads;
-  readonly #lanes: LanesInUse = new WeakMap();
+  readonly #lanes: LanesInUse = { lanes: new WeakMap(), locks: undefined };
   readonly #runs = new Set<RunCore>();
   #closing: Promise<void> | undefined;
 

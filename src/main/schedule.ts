@@ -21,40 +21,13 @@ import { now } from '../protocol/control-cell.js';
 import { HeddleError } from '../protocol/errors.js';
 import type { AttemptTimes } from '../protocol/outcome.js';
 import { isTransfer } from '../protocol/transfer.js';
-import { type ChunkSize, roughBytes } from './chunk-size.js';
-import type { Chunk, ChunkEnd, Execution, Executor, Leftover } from './executor/executor.js';
+import { roughBytes } from './chunk-size.js';
+import type { Chunk, ChunkEnd, Execution, Leftover } from './executor/executor.js';
 import type { Gate } from './lanes/gate.js';
-import type { Output } from './output.js';
-import type { Counters } from './progress.js';
 import { Repeats } from './repeats.js';
-import type { Selection } from './selection.js';
-import { type Settler, single } from './settle.js';
+import type { ScheduleHost } from './schedule-host.js';
+import { single } from './settle.js';
 import { windowOf } from './window.js';
-
-/** What the schedule needs of the rest of the run. */
-export interface ScheduleHost {
-  executor(): Executor;
-  readonly selection: Selection;
-  /** Tasks of this run, if it is known. */
-  total(): number | undefined;
-  readonly output: Output;
-  readonly settler: Settler;
-  readonly counters: Counters;
-  readonly chunkSize: ChunkSize;
-  readonly concurrency: number;
-  readonly window: number | 'auto';
-  readonly graceMs: number;
-  /** Where tasks wait for their lanes and locks, if the run has any; each task then travels alone. */
-  gate(): Gate | undefined;
-  /** True when the caller left the chunk size to heddle. */
-  readonly isAdaptive: boolean;
-  /** The inputs cannot be read further. */
-  onSourceError(error: unknown): void;
-  /** The run cannot go on. */
-  onFatal(error: unknown): void;
-  /** Nothing is in flight and nothing will start any more. */
-  onIdle(): void;
-}
 
 /** Chunks that each thread holds when the next one is sent ahead of time. */
 const DEPTH = 2;
@@ -62,6 +35,9 @@ const DEPTH = 2;
 const AHEAD_MS = 10;
 /** A chunk whose tasks turn out to take longer than expected ends after this time, and its rest goes elsewhere. */
 const BUDGET_MS = 50;
+/** Tasks that are refused before the event loop turns. */
+const REFUSALS_PER_TURN = 500;
+
 const NEVER_BEGAN: AttemptTimes = { attempts: 0, startedAt: undefined, durationMs: 0, workerId: undefined };
 
 /** Starts the tasks of one run. */
@@ -194,22 +170,31 @@ export class Schedule {
   /** A task that its lane and its locks let start now. Reads on as long as that may find one. */
   #nextGranted(): Chunk | undefined {
     const gate = this.#host.gate() as Gate;
+    let refused = 0;
     while (!this.isStopping) {
       const taken = gate.take();
       if (taken?.kind === 'granted') return taken.chunk;
       if (taken?.kind === 'refused') {
-        const { attempt } = taken.chunk;
-        this.#host.settler.finish(taken.chunk, 0, 'failed', taken.error, {
-          ...NEVER_BEGAN,
-          attempts: attempt - 1,
-        });
-        continue;
+        this.#refuse(taken.chunk, taken.status, taken.error);
+        if (++refused < REFUSALS_PER_TURN) continue;
+        setImmediate(() => this.pump());
+        return undefined;
       }
       const next = gate.wantsMore ? this.#nextChunk() : this.#nextAgain();
-      if (next === undefined) return undefined;
-      this.#offer(gate, next);
+      if (next !== undefined) {
+        this.#offer(gate, next);
+        continue;
+      }
+      const stuck = this.#repeats.isEmpty ? gate.stuck : undefined;
+      if (stuck !== undefined) this.#host.onGiveUp(stuck);
+      return undefined;
     }
     return undefined;
+  }
+
+  #refuse(chunk: Chunk, status: 'failed' | 'aborted', error: Error): void {
+    this.#host.settler.finish(chunk, 0, status, error, { ...NEVER_BEGAN, attempts: chunk.attempt - 1 });
+    if (status === 'aborted') this.#host.onLeft(error);
   }
 
   #offer(gate: Gate, chunk: Chunk): void {
@@ -386,6 +371,7 @@ export class Schedule {
   }
 
   #giveUpAll(chunk: Chunk): void {
+    this.#host.gate()?.over(chunk);
     for (const position of chunk.inputs.keys()) this.#giveUp(single(chunk, position, {}));
   }
 

@@ -18,7 +18,7 @@ import { backoffMs } from './backoff.js';
 import type { EventHub } from './events.js';
 import { type Chunk, indexOf } from './executor/executor.js';
 import type { Gate } from './lanes/gate.js';
-import type { Decision } from './lanes/lane.js';
+import type { Decision } from './lanes/lane-call.js';
 import { identityOf, type OutcomeBlock, SucceededBlock, UnsuccessfulBlock } from './outcome-block.js';
 import type { Output } from './output.js';
 import type { Counters } from './progress.js';
@@ -37,6 +37,10 @@ export interface SettleHost {
   keep(chunk: Chunk, from: number, values: readonly EncodedValue[]): void;
   /** Values arrive as a session keeps them. */
   readonly isEncoded: boolean;
+  /** The task is declared at-most-once. */
+  isOnce(): boolean;
+  /** A task was left for a later run, though this one was not stopped. */
+  onLeft(error: Error): void;
   /** True when no further attempt may start. */
   isStopping(): boolean;
   /** Where tasks wait for their lanes, if the run has any. */
@@ -142,8 +146,11 @@ export class Settler {
       }
       this.#host.retry(again, delayMs);
     } else {
-      const isAborted = this.#host.isStopping() && chunk.attempt < options.retry.attempts;
-      this.finish(chunk, position, isAborted ? 'aborted' : 'failed', error, attempt);
+      const isStopped = this.#host.isStopping() && chunk.attempt < options.retry.attempts;
+      // A job that could not be asked about goes on: a later run asks again.
+      const isLeft = chunk.job !== undefined && this.#host.gate()?.isPassing(error) === true;
+      this.finish(chunk, position, isStopped || isLeft ? 'aborted' : 'failed', error, attempt);
+      if (isLeft) this.#host.onLeft(error);
     }
   }
 
@@ -164,18 +171,23 @@ export class Settler {
   #next(chunk: Chunk, position: number, error: Error): Decision {
     const { options, random } = this.#host;
     const { retry, hasRetry } = options;
+    const mayRepeat =
+      !isTransfer(chunk.inputs[position]) &&
+      !this.#host.isStopping() &&
+      !isHeddleError(error, 'HEDDLE_INTERRUPTED');
     try {
       // Told in any case: it concerns the other tasks of the lane as well.
-      const judged = this.#host.gate()?.failed(chunk, error, hasRetry ? retry : undefined) ?? 'unjudged';
-      if (isTransfer(chunk.inputs[position]) || this.#host.isStopping()) return undefined;
-      if (isHeddleError(error, 'HEDDLE_INTERRUPTED')) return undefined;
-      if (judged === 'unjudged') {
-        if (chunk.attempt >= retry.attempts || !this.#isWorth(error, chunk.attempt)) return undefined;
-        return { delayMs: backoffMs(retry, chunk.attempt + 1, random), isCharged: true };
-      }
-      return judged === undefined || (judged.isCharged && !this.#isWorth(error, chunk.attempt))
-        ? undefined
-        : judged;
+      const judged = this.#host.gate()?.failed(chunk, error, {
+        mayRepeat,
+        isOnce: this.#host.isOnce() && chunk.job === undefined,
+        isWorth: () => this.#isWorth(error, chunk.attempt),
+        retry: hasRetry ? retry : undefined,
+      });
+      if (judged !== undefined && judged !== 'unjudged') return judged;
+      if (judged === undefined && this.#host.gate() !== undefined) return undefined;
+      if (!mayRepeat || chunk.attempt >= retry.attempts || !this.#isWorth(error, chunk.attempt))
+        return undefined;
+      return { delayMs: backoffMs(retry, chunk.attempt + 1, random), isCharged: true };
     } catch (cause) {
       this.#host.onFatal(cause);
       return undefined;
@@ -194,7 +206,10 @@ export class Settler {
   /** The work of a task goes on elsewhere: it is asked about again, once its handle is kept. */
   #submit(chunk: Chunk, { position, job, pollMs }: Submission): void {
     this.#host.gate()?.keepLocks(chunk);
-    const again = single(chunk, position, { job, isolated: false, troubles: 0, interrupted: false });
+    // What failed on the way to this answer is over.
+    const attempt = chunk.job === undefined ? chunk.attempt : 1;
+    const fresh = { isolated: false, troubles: 0, interrupted: false };
+    const again = single(chunk, position, { job, attempt, refunds: 0, ...fresh });
     const key = again.keys?.[0];
     // The same handle again needs no record.
     const isKnown = key === undefined || job.handle === chunk.job?.handle;

@@ -26,7 +26,7 @@ export interface LoggedCall {
 
 type Line = readonly [lane: string, account: string | null, at: number, costs: readonly number[]];
 
-/** A file that has grown to this size is replaced by one with the young lines only. */
+/** A file that has grown to this size, and to twice what was young, is replaced by one with the young lines only. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /** Keeps the starts of calls. */
@@ -36,15 +36,27 @@ export class CallLog {
   readonly #folder: string;
   readonly #part: Part;
   readonly #keepMs: number;
+  readonly #explained: (error: unknown) => unknown;
   #path: string;
   #fd: number;
   #size = 0;
+  /** What of it was young when it was made. */
+  #renewedSize = 0;
 
-  /** @param keepMs - how far back calls matter */
-  constructor(folder: string, part: Part, keepMs: number) {
+  /**
+   * @param keepMs - how far back calls matter
+   * @param explained - what a failure to write means
+   */
+  constructor(
+    folder: string,
+    part: Part,
+    keepMs: number,
+    explained: (error: unknown) => unknown = (error) => error,
+  ) {
     this.#folder = folder;
     this.#part = part;
     this.#keepMs = keepMs;
+    this.#explained = explained;
     const files = disk.list(folder).filter((file) => {
       const other = callsPart(file);
       return other !== undefined && conflicts(part, other);
@@ -56,8 +68,12 @@ export class CallLog {
 
   /** Notes that a call starts now. */
   add(call: LoggedCall): void {
-    this.#write(this.#fd, [call]);
-    if (this.#size > MAX_BYTES) this.#renew();
+    try {
+      this.#write(this.#fd, [call]);
+      if (this.#size > Math.max(MAX_BYTES, 2 * this.#renewedSize)) this.#renew();
+    } catch (error) {
+      throw this.#explained(error);
+    }
   }
 
   close(): void {
@@ -77,6 +93,7 @@ export class CallLog {
     const fd = disk.create(path);
     this.#size = 0;
     this.#write(fd, calls);
+    this.#renewedSize = this.#size;
     return [path, fd];
   }
 

@@ -169,10 +169,11 @@ export class SessionWriter implements Recorder {
 
   /** The starts of calls, of this run and of those before it. @param keepMs - how far back they matter */
   openCalls(keepMs: number): CallLog {
+    const explained = (error: unknown) => sessionError(this.#folder, this.#opened.fence.reasonFor(error));
     try {
-      return new CallLog(this.#folder, this.#part, keepMs);
+      return new CallLog(this.#folder, this.#part, keepMs, explained);
     } catch (error) {
-      throw sessionError(this.#folder, this.#opened.fence.reasonFor(error));
+      throw explained(error);
     }
   }
 

@@ -20,7 +20,7 @@ import { describe } from '../protocol/serialized-error.js';
 import { type LoadedTask, Submitted } from '../protocol/task.js';
 import type { ChunkChannel, ChunkWork } from '../protocol/thread-side.js';
 import { Report } from './report.js';
-import { AttemptContext, type ContextHost, timeoutError } from './task-context.js';
+import { AttemptContext, type ContextHost, checkedObservation, timeoutError } from './task-context.js';
 
 /** A report older than this is sent before the next task begins. */
 const FLUSH_MS = 10;
@@ -184,7 +184,8 @@ class ChunkRun {
         channel.progress(position, fraction, note);
       },
       log: (position, level, message, fields) => channel.log(position, level, message, fields),
-      observe: (position, { headers, used }) => {
+      observe: (position, observation) => {
+        const { headers, used } = checkedObservation(observation);
         if (headers === undefined && used === undefined) return;
         const limits = headers === undefined ? undefined : limitHeadersOf(headers);
         channel.observed(position, { headers: limits, used });

@@ -140,6 +140,32 @@ function submitted(...[handle, options]: Parameters<TaskContext['submitted']>): 
   );
 }
 
+/**
+ * What a task says of its provider. Units that it does not know (undefined) are left out.
+ *
+ * @throws {@link OptionError} the attempt then fails, not the run
+ */
+export function checkedObservation(observation: Observation): Observation {
+  if (typeof observation !== 'object' || observation === null)
+    throw new OptionError('observe', `Expected ctx.observe({ headers, used }), got ${describe(observation)}`);
+  const { headers, used } = observation;
+  if (used === undefined) return { headers };
+  if (typeof used !== 'object' || used === null)
+    throw new OptionError(
+      'used',
+      `Expected \`used\` of ctx.observe to be units by name, got ${describe(used)}`,
+    );
+  const known = Object.entries(used).filter(([, value]) => value !== undefined);
+  for (const [unit, value] of known) {
+    if (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY) continue;
+    throw new OptionError(
+      'used',
+      `Expected \`used.${unit}\` of ctx.observe to be a number from 0, got ${describe(value)}`,
+    );
+  }
+  return { headers, used: Object.fromEntries(known) };
+}
+
 /** The error of an attempt that outlived its timeout. */
 export function timeoutError(timeoutMs: number | undefined, cause?: unknown): HeddleError {
   return new HeddleError(

@@ -560,3 +560,275 @@ describe('bad options', () => {
     await expect(run.values()).rejects.toThrow(/use at most 2 shards/);
   });
 });
+
+describe('what a hostile review found', () => {
+  const status = (code: number, more: object = {}) =>
+    Object.assign(new Error(`HTTP ${code}`), { status: code, ...more });
+  const tick = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  it('tasks with locks go on when a lane was closed for longer than locks are kept', async () => {
+    let calls = 0;
+    const run = runtime.run(
+      async (i: number) => {
+        if (++calls <= 2) throw status(429, { headers: { 'retry-after': calls === 1 ? '1.2' : '2' } });
+        return i;
+      },
+      [0, 1, 2, 3, 4],
+      { concurrency: 2, lane: { concurrency: 2 }, locks: (i) => [`own ${i}`], deadlineMs: 30_000 },
+    );
+
+    expect(await run.values()).toEqual([0, 1, 2, 3, 4]);
+    expect((await run.report()).lanes[0]?.heldMs.pause).toBeGreaterThan(1000);
+  });
+
+  it('no task is lost and none runs twice when jobs of a resumed session wait for a paused lane', async () => {
+    const session = join(root, 'session');
+    const begun: number[] = [];
+    let polls = 0;
+    const jobs = Object.assign(
+      async (i: number, ctx: { submitted(handle: unknown, how: object): unknown }) => {
+        begun.push(i);
+        return i < 3 ? ctx.submitted(i, { pollMs: 20 }) : i;
+      },
+      {
+        poll: async (i: number) => {
+          if (++polls === 1) throw status(429, { headers: { 'retry-after': '1.5' } });
+          return i;
+        },
+      },
+    ) as unknown as AnyTask;
+    const inputs = Array.from({ length: 12 }, (_, i) => i);
+    const options = {
+      session,
+      lane: { rate: { limit: 1, perMs: 300 }, concurrency: 4 },
+      locks: (i: number) => [`own ${i}`],
+    };
+    const first = runtime.run(jobs, inputs, {
+      ...options,
+      lane: { concurrency: 4 },
+      onOutcome: () => first.abort(),
+    });
+    await first.report();
+    const again = await runtime.run(jobs, inputs, options).report();
+
+    expect(again).toMatchObject({ status: 'completed', succeeded: 12 });
+    const late = begun.filter((i) => i > 3);
+    expect(new Set(late).size).toBe(8);
+    expect(begun.filter((i) => i < 3).sort()).toEqual([0, 1, 2]);
+  });
+
+  it('an account that is used up does not hold up the others, and its jobs are left for later', async () => {
+    const quota = status(429, { code: 'insufficient_quota' });
+    const jobs = Object.assign(
+      async (i: number, ctx: { account: string; submitted(handle: unknown, how: object): unknown }) =>
+        i === 0 ? ctx.submitted(ctx.account, { pollMs: 10 }) : i,
+      {
+        poll: async () => {
+          throw quota;
+        },
+      },
+    ) as unknown as AnyTask;
+
+    const report = await runtime
+      .run(jobs, [0, 1, 2, 3, 4, 5], {
+        lane: { accounts: { a: { concurrency: 1 }, b: { concurrency: 1 } } },
+        concurrency: 1,
+        deadlineMs: 20_000,
+      })
+      .report();
+
+    expect(report).toMatchObject({ succeeded: 5, aborted: 1, status: 'aborted' });
+    expect(report.reason?.message).toContain('account a');
+  });
+
+  it('a task that must not happen twice is not repeated by the defaults of a lane', async () => {
+    let calls = 0;
+    const pay = Object.assign(
+      async () => {
+        calls++;
+        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+      },
+      { execution: 'at-most-once' },
+    );
+    const report = await runtime
+      .run(pay as unknown as AnyTask, [1], { lane: { retry: { backoffMs: 1 } } })
+      .report();
+
+    expect(report.failed).toBe(1);
+    expect(calls).toBe(1);
+  });
+
+  it('a run that is aborted while a task is let through gives its place back', async () => {
+    const shared = createRuntime({
+      lanes: {
+        api: {
+          concurrency: 1,
+          budgets: [
+            {
+              unit: 'tokens',
+              limit: 100,
+              estimate: (i: number) => {
+                if (i === 0) first.abort();
+                return 1;
+              },
+            },
+          ],
+        },
+      },
+    });
+    const first = shared.run((i: number) => i, [0], { lane: 'api' });
+    await first.report();
+
+    expect(await shared.run((i: number) => i, [1, 2], { lane: 'api', deadlineMs: 10_000 }).values()).toEqual([
+      1, 2,
+    ]);
+    await shared.close();
+  });
+
+  it('a classify that throws at the probe does not close the lane for ever', async () => {
+    const shared = createRuntime({
+      lanes: {
+        api: {
+          breaker: { openMs: 20, inARow: 1 },
+          classify: (_, usual) => {
+            if (++failures === 2) throw new Error('odd');
+            return usual;
+          },
+        },
+      },
+    });
+    let failures = 0;
+    const broken = shared.run(
+      () => {
+        throw status(500);
+      },
+      [1],
+      { lane: 'api' },
+    );
+    await expect(broken.values()).rejects.toThrow('odd');
+
+    expect(await shared.run((i: number) => i, [1], { lane: 'api', deadlineMs: 10_000 }).values()).toEqual([
+      1,
+    ]);
+    await shared.close();
+  });
+
+  it('locks hold between the runs of a runtime', async () => {
+    let running = 0;
+    let peak = 0;
+    const exclusive = async () => {
+      peak = Math.max(peak, ++running);
+      await tick(5);
+      running--;
+    };
+    const options = { concurrency: 4, locks: () => 'one' };
+    await Promise.all([1, 2].map(() => runtime.run(exclusive, [1, 2, 3, 4], options).values()));
+
+    expect(peak).toBe(1);
+  });
+
+  it('when all lanes are dead, or the only one has asked for too long a wait, the run ends', async () => {
+    const breaker = { openMs: 20, maxOpenMs: 20, giveUpMs: 200 };
+    const dead = createRuntime({
+      lanes: { a: { concurrency: 1, breaker }, b: { concurrency: 1, breaker }, c: { concurrency: 1 } },
+    });
+    const both = await dead
+      .run(
+        () => {
+          throw status(500);
+        },
+        Array.from({ length: 200 }, (_, i) => i),
+        { lane: (i) => (Number(i) % 2 === 0 ? 'a' : 'b'), concurrency: 4, deadlineMs: 30_000 },
+      )
+      .report();
+    const long = await dead
+      .run(
+        () => {
+          throw status(503, { headers: { 'retry-after': '86400' } });
+        },
+        [1, 2, 3],
+        { lane: 'c', deadlineMs: 30_000 },
+      )
+      .report();
+    await dead.close();
+
+    expect(both.reason).toMatchObject({ code: 'HEDDLE_LANE_OPEN' });
+    expect(long.reason).toMatchObject({
+      code: 'HEDDLE_LANE_OPEN',
+      message: expect.stringContaining('15 minutes'),
+    });
+  });
+
+  it('looks at a job that failed do not add up, and a job that could not be asked about is not submitted again', async () => {
+    const session = join(root, 'session');
+    const log: string[] = [];
+    let isWell = false;
+    const jobs = Object.assign(
+      async (_: number, ctx: { submitted(handle: unknown, how: object): unknown }) => {
+        log.push('submit');
+        return ctx.submitted(1, { pollMs: 1 });
+      },
+      {
+        poll: async (handle: unknown, ctx: { submitted(handle: unknown, how: object): unknown }) => {
+          const looks = log.push('look');
+          if (log.includes('well')) return 'done';
+          if (looks < 40 && looks % 3 !== 0) return ctx.submitted(handle, { pollMs: 1 });
+          if (isWell) log.push('well');
+          throw status(503);
+        },
+      },
+    ) as unknown as AnyTask;
+    const options = { session, lane: { retry: { attempts: 3, backoffMs: 1 }, breaker: false } as const };
+    const first = await runtime.run(jobs, [1], options).report();
+    expect(first).toMatchObject({ status: 'aborted', failed: 0, aborted: 1 });
+    expect(log.length).toBeGreaterThan(40);
+
+    isWell = true;
+    expect(await runtime.run(jobs, [1], { ...options, retryFailed: true }).values()).toEqual(['done']);
+    expect(log.filter((line) => line === 'submit')).toHaveLength(1);
+  });
+
+  it('a first call that is refused teaches to wait, not to call once a minute', async () => {
+    let calls = 0;
+    const run = runtime.run(
+      async (i: number) => {
+        if (++calls === 1) throw status(429);
+        return i;
+      },
+      [1, 2, 3, 4],
+      { concurrency: 1, lane: {}, deadlineMs: 20_000 },
+    );
+    expect(await run.values()).toEqual([1, 2, 3, 4]);
+  });
+
+  it('what a task says it used must be numbers; else its attempt fails, and no other', async () => {
+    const run = runtime.run(
+      (i: number, ctx: { observe(what: unknown): void }) => {
+        ctx.observe({ used: { tokens: i === 1 ? undefined : i === 2 ? 'many' : i } });
+        return i;
+      },
+      [0, 1, 2],
+      { lane: { retry: { attempts: 1 } } },
+    );
+    const report = await run.report();
+    expect(report).toMatchObject({ succeeded: 2, failed: 1 });
+    expect(report.failures[0]?.message).toContain('`used.tokens`');
+  });
+
+  it('failures that are not repeated use up no retries', async () => {
+    const run = runtime.run(
+      () => {
+        throw status(500);
+      },
+      Array.from({ length: 300 }, (_, i) => i),
+      {
+        concurrency: 4,
+        lane: { breaker: false },
+        retry: { attempts: 3, retryIf: () => false },
+      },
+    );
+    const { lanes, failed } = await run.report();
+    expect(failed).toBe(300);
+    expect(lanes[0]).toMatchObject({ retries: 0 });
+  });
+});

@@ -35,6 +35,8 @@ export interface Caller {
 
 /** A lane without a rate of its own takes over one that the provider announces, if the window is at least this long. */
 const MIN_ADOPTED_MS = 100;
+/** A pause that is longer than this is not waited for. */
+const MAX_PAUSE_MS = 900_000;
 /** No call is expected to take longer. */
 const LONG_CALL_MS = 600_000;
 const NO_COSTS: readonly number[] = [];
@@ -138,12 +140,7 @@ export class Account {
     if (this.#learned !== undefined) {
       const ms = this.#learned.wait(now);
       if (ms > wait)
-        wait = this.#hold(
-          ms,
-          wait,
-          'rate',
-          `${(this.#learned.perSecond ?? 0).toFixed(1)} calls/s, which was learned`,
-        );
+        wait = this.#hold(ms, wait, 'rate', `${rateText(this.#learned.perSecond ?? 0)}, which was learned`);
     }
     if (!caller.isPoll && this.#budgets.length > 0) {
       const costs = this.#costsOf(caller);
@@ -202,11 +199,17 @@ export class Account {
     this.#learned?.throttled(now, sentAt);
   }
 
-  /** No call before this time. */
-  pause(untilMs: number, now: number): void {
-    if (untilMs <= this.#pausedUntil) return;
+  /** It takes no call for longer than anybody would wait. */
+  isOut(now: number): boolean {
+    return this.#isSuspended || this.#pausedUntil - now > MAX_PAUSE_MS;
+  }
+
+  /** No call before this time. @returns whether that is later than it was */
+  pause(untilMs: number, now: number): boolean {
+    if (untilMs <= this.#pausedUntil) return false;
     this.#pausedUntil = untilMs;
     this.#adaptive?.restart(now);
+    return true;
   }
 
   /** Takes no further call. */
@@ -270,6 +273,11 @@ export class Account {
     }
     return costs;
   }
+}
+
+/** "4.9 calls/s", "12 calls/min" */
+export function rateText(perSecond: number): string {
+  return perSecond >= 1 ? `${perSecond.toFixed(1)} calls/s` : `${(perSecond * 60).toFixed(1)} calls/min`;
 }
 
 const UNITS: readonly (readonly [ms: number, text: string])[] = [

@@ -5,7 +5,8 @@
  *
  * A task first gets all its locks, in one step and in the order in which tasks were offered; so tasks that conflict never overlap, none
  * waits for ever, and there is no deadlock. Then it stands in the line of its lane, which lets through one after the other. Lines
- * take turns; a lane that is closed holds up nobody else. Tasks that run again go before new ones, in every second turn.
+ * take turns; a lane that is closed holds up nobody else. Tasks that run again go before new ones, in every second turn. Looks at jobs have a
+ * line of their own for each account: they need no place among the calls at once, and can use no other account.
  *
  * While a lane is closed for long, those in its line give their locks back: what waits for a dead provider must not hold up others.
  *
@@ -15,54 +16,19 @@
 import { HeddleError } from '../../protocol/errors.js';
 import type { ObservedMessage } from '../../protocol/messages.js';
 import type { Chunk } from '../executor/executor.js';
+import type { ResolvedRetry } from '../resolve-options.js';
 import type { Caller } from './account.js';
-import type { Decision, Grant, Hold, Lane, LaneEvent } from './lane.js';
+import type { GateHost, LaneLines, Taken } from './gate-host.js';
+import type { Lane } from './lane.js';
+import type { Decision, Failure, Grant, Hold, LaneListener } from './lane-call.js';
+import { enter, isEmpty, type Line, nextOf, shiftOf, type Waiting } from './line.js';
 import { LineStatistics } from './line-statistics.js';
-import { LockTable, type LockTicket, type LockWant } from './lock-table.js';
-
-/** A task at the gate. */
-interface Waiting {
-  readonly chunk: Chunk;
-  readonly line: Line;
-  readonly wants: readonly LockWant[];
-  readonly caller: Caller;
-  ticket: LockTicket | undefined;
-}
+import type { LockTable, LockTicket, LockWant } from './lock-table.js';
 
 /** A task that was let through. */
 interface Passed {
   readonly waiting: Waiting;
   readonly grant: Grant | undefined;
-}
-
-/** Those that wait for one lane. */
-interface Line {
-  readonly lane: Lane | undefined;
-  readonly fresh: Waiting[];
-  readonly again: Waiting[];
-  /** Tasks that gave their locks back, or were never granted them, because the lane is closed. */
-  parked: Waiting[];
-  readonly statistics: LineStatistics;
-  /** Tasks of this line that wait for locks. */
-  locking: number;
-  isAgainNext: boolean;
-  unsubscribe: () => void;
-}
-
-/** What the gate needs of the rest of the run. */
-export interface GateHost {
-  /** The lane of a task; asked once for each. */
-  laneOf(input: unknown, index: number): Lane | undefined;
-  locksOf(input: unknown, index: number): readonly LockWant[];
-  /** Whether tasks may differ in lane or locks: then reading on may find one that can start. */
-  readonly isMixed: boolean;
-  /** Ask the schedule to fill its slots. */
-  onReady(): void;
-  onEvent(event: LaneEvent, lane: string, account: string | undefined): void;
-  /** All that is left waits for a provider that does not answer. */
-  onGiveUp(error: HeddleError): void;
-  /** A call starts: kept for a later process, which must know of it. */
-  onStart(lane: Lane, grant: Grant): void;
 }
 
 /** Locks are given back when the lane is closed for longer than this, in ms. */
@@ -71,18 +37,11 @@ const NO_LOCKS: readonly LockWant[] = [];
 /** The longest delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** What became of `take`. */
-export type Taken =
-  | { readonly kind: 'granted'; readonly chunk: Chunk }
-  /** The lane lets nobody through, and the task need not wait for it. */
-  | { readonly kind: 'refused'; readonly chunk: Chunk; readonly error: HeddleError }
-  | undefined;
-
 /** Lets tasks through when their lanes and locks allow. */
 export class Gate {
   readonly #host: GateHost;
-  readonly #lines = new Map<Lane | undefined, Line>();
-  readonly #locks = new LockTable();
+  readonly #lines = new Map<Lane | undefined, Map<string, Line>>();
+  readonly #locks: LockTable;
   readonly #passed = new Map<Chunk, Passed>();
   /** By index: locks of tasks whose job goes on elsewhere between two looks at it. */
   readonly #kept = new Map<number, LockTicket>();
@@ -91,8 +50,10 @@ export class Gate {
   #wakeAt = Number.POSITIVE_INFINITY;
   #waiting = 0;
 
-  constructor(host: GateHost) {
+  /** @param locks - those of the whole runtime */
+  constructor(host: GateHost, locks: LockTable) {
     this.#host = host;
+    this.#locks = locks;
   }
 
   /** Tasks that wait here. */
@@ -109,8 +70,9 @@ export class Gate {
   offer(chunk: Chunk): void {
     const index = chunk.indexes?.[0] ?? chunk.first;
     const [input] = chunk.inputs;
-    const line = this.#lineOf(this.#host.laneOf(input, index));
-    const isPoll = chunk.job !== undefined;
+    const { job } = chunk;
+    const isPoll = job !== undefined;
+    const line = this.#lineOf(this.#host.laneOf(input, index), isPoll ? `job ${job.account ?? ''}` : '');
     const kept = this.#kept.get(index);
     this.#kept.delete(index);
     const wants = kept === undefined ? this.#host.locksOf(input, index) : NO_LOCKS;
@@ -128,11 +90,17 @@ export class Gate {
     for (let turn = this.#order.length; turn > 0; turn--) {
       const line = this.#order.shift() as Line;
       this.#order.push(line);
-      if (line.parked.length > 0) this.#unpark(line, now);
+      if (line.parked.length > 0) wakeMs = Math.min(wakeMs, this.#unpark(line, now));
       const waiting = nextOf(line);
       if (waiting === undefined) {
-        line.statistics.hold(line.locking > 0 ? 'locks' : undefined, '', now);
+        if (line.parked.length === 0) line.statistics.hold(line.locking > 0 ? 'locks' : undefined, '', now);
         continue;
+      }
+      const { account, isPoll } = waiting.caller;
+      if (isPoll && line.lane?.cannotReach(account) === true) {
+        // The job goes on; a later run may know its account.
+        const why = `the job was submitted with the account ${account}, which cannot be used; it was not asked about`;
+        return this.#refuse(line, waiting, 'aborted', why);
       }
       const answer = line.lane?.admit(now, waiting.caller);
       if (answer !== undefined && 'waitMs' in answer) {
@@ -157,6 +125,27 @@ export class Gate {
     return undefined;
   }
 
+  /**
+   * Why everything that waits here waits for providers that do not answer; undefined when it does not, or not for long enough. Asked when
+   * nothing else is left.
+   */
+  get stuck(): HeddleError | undefined {
+    if (this.#passed.size > 0 || this.#waiting === 0) return undefined;
+    const now = performance.now();
+    let error: HeddleError | undefined;
+    for (const line of this.#order) {
+      if (isEmpty(line)) continue;
+      const forMs = line.lane?.patience(now, line.openedAt) ?? Number.POSITIVE_INFINITY;
+      if (forMs > 0) {
+        // Looked at again when its time has come.
+        this.#wakeIn(forMs, now);
+        return undefined;
+      }
+      error ??= laneOpen(line.lane as Lane, (line.lane as Lane).whyClosed(now));
+    }
+    return error;
+  }
+
   /** The attempt succeeded. */
   succeeded(chunk: Chunk): void {
     const { waiting, grant } = this.#passed.get(chunk) ?? {};
@@ -171,7 +160,7 @@ export class Gate {
   failed(
     chunk: Chunk,
     error: Error,
-    retry: Parameters<Lane['failed']>[2]['retry'] | undefined,
+    how: Pick<Failure, 'mayRepeat' | 'isOnce' | 'isWorth'> & { readonly retry: ResolvedRetry | undefined },
   ): Decision | 'unjudged' {
     const { waiting, grant } = this.#passed.get(chunk) ?? {};
     const lane = waiting?.line.lane;
@@ -180,12 +169,19 @@ export class Gate {
       now: performance.now(),
       attempt: chunk.attempt,
       starts: chunk.attempt + chunk.refunds,
-      retry: retry ?? lane.options.retry,
+      ...how,
+      isAsked: how.retry !== undefined,
+      retry: how.retry ?? lane.options.retry,
     });
     const { statistics } = waiting.line;
     if (decision?.isCharged === true) statistics.retries++;
     else if (decision !== undefined) statistics.refunds++;
     return decision;
+  }
+
+  /** Whether a failure is one that passes, whatever its attempts: nobody knows then what became of a job. */
+  isPassing(error: Error): boolean {
+    return this.#order.some(({ lane }) => lane !== undefined && lane.judge(error).kind !== 'permanent');
   }
 
   /** The job that the attempt began goes on elsewhere; its locks stay with it until it is over. */
@@ -234,8 +230,11 @@ export class Gate {
   }
 
   /** What each lane did for this run. */
-  get lines(): readonly { readonly lane: Lane | undefined; readonly statistics: LineStatistics }[] {
-    return this.#order;
+  get lines(): readonly LaneLines[] {
+    return [...this.#lines].map(([lane, lines]) => {
+      const [first, ...others] = [...lines.values()].map(({ statistics }) => statistics);
+      return { lane, statistics: first as LineStatistics, others };
+    });
   }
 
   /** Lets go of the lanes. */
@@ -251,79 +250,81 @@ export class Gate {
   readonly #lockers = new Set<Waiting>();
 
   #lock(waiting: Waiting): void {
-    if (waiting.ticket !== undefined || waiting.wants.length === 0) return this.#enter(waiting);
+    if (waiting.ticket !== undefined || waiting.wants.length === 0) return enter(waiting);
     const ticket = this.#locks.request(waiting.wants, () => {
       this.#lockers.delete(waiting);
       waiting.line.locking--;
-      this.#enter(waiting);
+      enter(waiting);
       this.#host.onReady();
     });
     waiting.ticket = ticket;
-    if (ticket.isHeld) return this.#enter(waiting);
+    if (ticket.isHeld) return enter(waiting);
     this.#lockers.add(waiting);
     waiting.line.locking++;
-  }
-
-  #enter(waiting: Waiting): void {
-    const { line, chunk } = waiting;
-    const isAgain = chunk.attempt > 1 || chunk.refunds > 0 || chunk.job !== undefined;
-    (isAgain ? line.again : line.fresh).push(waiting);
   }
 
   /** The lane of a line lets nobody through now. */
   #held(line: Line, waiting: Waiting, { waitMs, bound, text }: Hold, now: number): Taken {
     line.statistics.hold(bound, text, now);
     const lane = line.lane as Lane;
-    if (bound === 'breaker' && lane.options.breaker?.onOpen === 'fail') {
-      shiftOf(line);
-      this.#waiting--;
-      if (waiting.ticket !== undefined) this.#locks.release(waiting.ticket);
-      return { kind: 'refused', chunk: waiting.chunk, error: laneOpen(lane, 'the task was not started') };
-    }
-    if (lane.isDead) {
-      this.#host.onGiveUp(laneOpen(lane, 'none of its accounts can be used any more'));
-    } else if (bound === 'breaker' && this.#passed.size === 0) {
-      const { troubledSince } = lane;
-      const giveUpMs = lane.options.breaker?.giveUpMs ?? Number.POSITIVE_INFINITY;
-      const isAll = this.#order.every((each) => each === line || isEmpty(each));
-      if (isAll && troubledSince !== undefined && now - troubledSince >= giveUpMs)
-        this.#host.onGiveUp(
-          laneOpen(lane, `it has not answered for ${Math.round((now - troubledSince) / 1000)} s`),
-        );
-    }
+    if (!waiting.caller.isPoll && bound === 'breaker' && lane.options.breaker?.onOpen === 'fail')
+      return this.#refuse(line, waiting, 'failed', 'the task was not started');
     if (waitMs > PARK_MS && (bound === 'pause' || bound === 'breaker')) this.#park(line);
     return undefined;
   }
 
+  #refuse(line: Line, { chunk, ticket }: Waiting, status: 'failed' | 'aborted', why: string): Taken {
+    shiftOf(line);
+    this.#waiting--;
+    if (ticket !== undefined) this.#locks.release(ticket);
+    return { kind: 'refused', chunk, status, error: laneOpen(line.lane as Lane, why) };
+  }
+
   #park(line: Line): void {
-    for (const waiting of [...line.again, ...line.fresh]) {
-      if (waiting.wants.length === 0 || waiting.ticket === undefined) continue;
-      const own = waiting.chunk.attempt > 1 || waiting.chunk.refunds > 0 ? line.again : line.fresh;
-      own.splice(own.indexOf(waiting), 1);
-      const { ticket } = waiting;
+    const given: LockTicket[] = [];
+    const stays = (waiting: Waiting): boolean => {
+      if (waiting.wants.length === 0 || waiting.ticket === undefined) return true;
+      given.push(waiting.ticket);
       waiting.ticket = undefined;
       line.parked.push(waiting);
-      this.#locks.release(ticket);
-    }
+      return false;
+    };
+    line.again = line.again.filter(stays);
+    line.fresh = line.fresh.filter(stays);
+    // Now, when the line is in order: whoever gets one of them may stand in it.
+    for (const ticket of given) this.#locks.release(ticket);
   }
 
-  /** The lane may be open again: those that gave their locks back ask for them anew, in their order. */
-  #unpark(line: Line, now: number): void {
+  /**
+   * When the lane may be open again, those that gave their locks back ask for them anew, in their order.
+   *
+   * @returns how long until then, in ms; Infinity when they did
+   */
+  #unpark(line: Line, now: number): number {
     const [first] = line.parked as [Waiting];
-    const answer = line.lane?.wait(now, first.caller);
-    if (answer !== undefined && answer > PARK_MS) return;
+    const hold = line.lane?.look(now, first.caller);
+    if (hold !== undefined && hold.waitMs > PARK_MS) {
+      line.statistics.hold(hold.bound, hold.text, now);
+      return hold.waitMs;
+    }
     for (const waiting of line.parked.splice(0)) this.#lock(waiting);
+    return Number.POSITIVE_INFINITY;
   }
 
-  #lineOf(lane: Lane | undefined): Line {
-    let line = this.#lines.get(lane);
+  /** @param kind - empty for tasks; else which jobs are looked at */
+  #lineOf(lane: Lane | undefined, kind: string): Line {
+    let lines = this.#lines.get(lane);
+    if (lines === undefined) {
+      lines = new Map();
+      this.#lines.set(lane, lines);
+    }
+    let line = lines.get(kind);
     if (line === undefined) {
-      const unsubscribe = lane?.subscribe({
-        onFree: () => this.#host.onReady(),
-        onEvent: (event, account) => this.#onEvent(lane, event, account),
-      });
+      const isFirst = lines.size === 0;
+      const unsubscribe = isFirst ? lane?.subscribe(this.#listener(lane)) : undefined;
       line = {
         lane,
+        openedAt: performance.now(),
         fresh: [],
         again: [],
         parked: [],
@@ -332,17 +333,23 @@ export class Gate {
         isAgainNext: true,
         unsubscribe: () => unsubscribe?.(),
       };
-      this.#lines.set(lane, line);
+      lines.set(kind, line);
       this.#order.push(line);
     }
     return line;
   }
 
-  #onEvent(lane: Lane, event: LaneEvent, account: string | undefined): void {
-    const { statistics } = this.#lineOf(lane);
-    if (event.type === 'lane-paused') statistics.pauses++;
-    else if (event.state === 'open') statistics.opened++;
-    this.#host.onEvent(event, lane.name, account);
+  #listener(lane: Lane): LaneListener {
+    return {
+      onFree: () => this.#host.onReady(),
+      onEvent: (event, account) => {
+        const [line] = this.#lines.get(lane)?.values() ?? [];
+        if (event.type === 'lane-paused' && line !== undefined) line.statistics.pauses++;
+        else if (event.type === 'lane-breaker' && event.state === 'open' && line !== undefined)
+          line.statistics.opened++;
+        this.#host.onEvent(event, lane.name, account);
+      },
+    };
   }
 
   #wakeIn(ms: number, now: number): void {
@@ -365,25 +372,6 @@ export class Gate {
     this.#timer = undefined;
     this.#wakeAt = Number.POSITIVE_INFINITY;
   }
-}
-
-function isEmpty({ fresh, again, parked, locking }: Line): boolean {
-  return fresh.length + again.length + parked.length + locking === 0;
-}
-
-/** Those that run again go first, but not always: they must not keep new ones out. */
-function isAgainsTurn({ again, fresh, isAgainNext, lane }: Line): boolean {
-  return again.length > 0 && (fresh.length === 0 || (isAgainNext && lane?.isTroubled !== true));
-}
-
-function nextOf(line: Line): Waiting | undefined {
-  return (isAgainsTurn(line) ? line.again : line.fresh)[0];
-}
-
-function shiftOf(line: Line): void {
-  const isAgain = isAgainsTurn(line);
-  (isAgain ? line.again : line.fresh).shift();
-  line.isAgainNext = !isAgain;
 }
 
 function laneOpen(lane: Lane, what: string): HeddleError {

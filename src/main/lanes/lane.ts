@@ -10,59 +10,27 @@
  * Lanes of a runtime are shared by its runs: whoever waits subscribes, and is called when there may be room.
  */
 
-import { OptionError } from '../../protocol/errors.js';
-import { describe } from '../../protocol/serialized-error.js';
 import { backoffMs } from '../backoff.js';
 import type { ResolvedRetry } from '../resolve-options.js';
 import { Account, type Bound, type Caller } from './account.js';
 import { pickAccount } from './balance.js';
 import { Breaker, type BreakerState } from './breaker.js';
 import { classifyError, resolveVerdict } from './classify.js';
+import type { Decision, EarlierCall, Failure, Grant, Hold, LaneEvent, LaneListener } from './lane-call.js';
 import type { Verdict } from './lane-options.js';
 import { readLimitHeaders } from './limit-headers.js';
 import type { ResolvedLane } from './resolve-lane.js';
 import { RetryBudget } from './retry-budget.js';
 import type { Share } from './shares.js';
 
-/** A call that was let through. */
-export interface Grant {
-  readonly account: Account;
-  readonly caller: Caller;
-  readonly startedAt: number;
-  readonly isProbe: boolean;
-  /** How it ended was told. */
-  isTold: boolean;
-}
-
-/** A call that was not. */
-export interface Hold {
-  readonly waitMs: number;
-  readonly bound: Bound;
-  /** The limit in words: `40,000 tokens/min`. */
-  readonly text: string;
-}
-
-/** What a failed attempt means for its task; undefined: it has failed. */
-export type Decision = { readonly delayMs: number; readonly isCharged: boolean } | undefined;
-
-/** A call of an earlier process. */
-export interface EarlierCall {
-  readonly account: string | undefined;
-  readonly at: number;
-  readonly costs: readonly number[];
-}
-
-/** Something that happened to a lane. */
-export type LaneEvent =
-  | { readonly type: 'lane-paused'; readonly forMs: number; readonly reason: string }
-  | { readonly type: 'lane-breaker'; readonly state: BreakerState; readonly reason: string | undefined };
-
-/** Who waits for a lane. */
-export interface LaneListener {
-  /** There may be room. */
-  onFree(): void;
-  onEvent(event: LaneEvent, account: string | undefined): void;
-}
+/** Asks about an account on nobody's behalf. */
+const NOBODY: Caller = {
+  input: undefined,
+  isPoll: true,
+  account: undefined,
+  costs: new Map(),
+  used: undefined,
+};
 
 /** A throttled lane that was not told for how long waits so long first, and twice as long each further time in a row. */
 const THROTTLE_MS = 1000;
@@ -76,8 +44,6 @@ const LOCKED: ResolvedRetry = {
   jitter: 'full',
   retryIf: () => true,
 };
-/** An account that is to wait longer than this is given up for this process. */
-const MAX_PAUSE_MS = 900_000;
 
 /** A route to something that limits calls. */
 export class Lane {
@@ -140,9 +106,38 @@ export class Lane {
     return this.accounts.some(({ breaker }) => breaker !== undefined && breaker.state !== 'closed');
   }
 
-  /** No account will ever take a call again. */
-  get isDead(): boolean {
-    return this.accounts.every(({ isSuspended }) => isSuspended);
+  /** No account takes a call for longer than anybody would wait. */
+  isDead(now: number): boolean {
+    return this.accounts.every((account) => account.isOut(now));
+  }
+
+  /** A job that was submitted with this account cannot be asked about. */
+  cannotReach(account: string | undefined): boolean {
+    if (account === undefined) return false;
+    const own = this.accounts.find(({ name }) => name === account);
+    return own === undefined || own.isSuspended;
+  }
+
+  /**
+   * For how long it is still worth waiting for it, in ms.
+   *
+   * @param since - when the waiting began; trouble of before does not count
+   */
+  patience(now: number, since: number): number {
+    if (this.isDead(now)) return 0;
+    const { troubledSince } = this;
+    if (troubledSince === undefined) return Number.POSITIVE_INFINITY;
+    const giveUpMs = this.options.breaker?.giveUpMs ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, Math.max(troubledSince, since) + giveUpMs - now);
+  }
+
+  /** The same in words, when it is not. */
+  whyClosed(now: number): string {
+    if (this.accounts.every(({ isSuspended }) => isSuspended))
+      return 'the quota of each of its accounts is used up';
+    if (this.isDead(now)) return 'its provider asked to wait for longer than 15 minutes';
+    const seconds = (now - (this.troubledSince ?? now)) / 1000;
+    return `its provider has been in trouble for ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   }
 
   get lastError(): string | undefined {
@@ -154,24 +149,28 @@ export class Lane {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Until the call could start, in ms. */
-  wait(now: number, caller: Caller): number {
-    return Math.max(this.#shared?.wait(now, caller) ?? 0, this.#pick(now, caller).wait(now, caller));
+  /** What holds a call back; undefined: nothing. */
+  look(now: number, caller: Caller): Hold | undefined {
+    return this.#hold(now, caller, this.#pick(now, caller));
   }
 
   /** Starts a call, if everything grants it. */
   admit(now: number, caller: Caller): Grant | Hold {
-    const shared = this.#shared;
-    const sharedMs = shared?.wait(now, caller) ?? 0;
     const account = this.#pick(now, caller);
-    const ms = account.wait(now, caller);
-    if (ms > 0 || sharedMs > 0) {
-      const slower = shared !== undefined && sharedMs > ms ? shared : account;
-      return { waitMs: Math.max(ms, sharedMs), bound: slower.bound as Bound, text: slower.boundText };
-    }
-    shared?.take(now, caller);
+    const hold = this.#hold(now, caller, account);
+    if (hold !== undefined) return hold;
+    this.#shared?.take(now, caller);
     const isProbe = account.take(now, caller);
     return { account, caller, startedAt: now, isProbe, isTold: false };
+  }
+
+  #hold(now: number, caller: Caller, account: Account): Hold | undefined {
+    const shared = this.#shared;
+    const sharedMs = shared?.wait(now, caller) ?? 0;
+    const ms = account.wait(now, caller);
+    if (ms <= 0 && sharedMs <= 0) return undefined;
+    const slower = shared !== undefined && sharedMs > ms ? shared : account;
+    return { waitMs: Math.max(ms, sharedMs), bound: slower.bound as Bound, text: slower.boundText };
   }
 
   #pick(now: number, caller: Caller): Account {
@@ -198,48 +197,36 @@ export class Lane {
     this.#learn(grant, now, false);
   }
 
-  /** @param starts - how often the task was started, this time included */
-  failed(
-    grant: Grant,
-    error: Error,
-    { now, attempt, starts, retry }: { now: number; attempt: number; starts: number; retry: ResolvedRetry },
-  ): Decision {
-    grant.isTold = true;
+  failed(grant: Grant, error: Error, failure: Failure): Decision {
+    const { now, attempt, starts, retry } = failure;
     this.#lastError = error.message;
     const verdict = this.judge(error);
     const { account } = grant;
     const { breaker } = account;
     const { kind, delayMs = 0 } = verdict;
+    const isTransient = kind === 'transient';
     // Other failures say nothing of how long an answer takes.
     if (verdict.isOverload === true) this.#learn(grant, now, true);
-    const counts = kind === 'transient' ? 'failed' : 'neutral';
-    breaker?.ended(
-      now,
-      counts,
-      grant.isProbe,
-      grant.startedAt,
-      kind === 'transient' ? verdict.delayMs : undefined,
-    );
+    const counts = isTransient ? 'failed' : 'neutral';
+    breaker?.ended(now, counts, grant.isProbe, grant.startedAt, isTransient ? verdict.delayMs : undefined);
+    grant.isTold = true;
     this.#holdOthers(verdict, grant, now);
-    const isWorth = kind !== 'permanent' || this.#isElsewhere(verdict);
-    if (!isWorth || starts >= MOST_STARTS) return undefined;
-    if (kind === 'throttle' || kind === 'permanent')
+    if (!failure.mayRepeat || starts >= MOST_STARTS) return undefined;
+    if (kind === 'throttle' || (kind === 'permanent' && this.#isElsewhere(verdict, now)))
       return { delayMs: verdict.scope === 'task' ? delayMs : 0, isCharged: false };
+    if (kind === 'permanent') return undefined;
+    const isTroubled = breaker !== undefined && breaker.state !== 'closed';
+    const isRefunded = isTransient && isTroubled && starts - attempt < MOST_REFUNDS;
+    if (!mayHappenAgain(verdict, failure, isRefunded)) return undefined;
     const policy =
       kind === 'lock' ? { ...LOCKED, attempts: Math.max(LOCKED.attempts, retry.attempts) } : retry;
-    const isRefunded =
-      kind === 'transient' &&
-      breaker !== undefined &&
-      breaker.state !== 'closed' &&
-      starts - attempt < MOST_REFUNDS;
-    // One attempt means: never again what may have happened.
-    if (retry.attempts === 1 && !(isRefunded && verdict.mayHaveHappened === false)) return undefined;
-    if (attempt >= policy.attempts && !isRefunded) return undefined;
-    if (kind === 'transient' && !this.#retries.take(now)) breaker?.trip(now);
-    return {
-      delayMs: Math.max(delayMs, backoffMs(policy, attempt + 1, this.#random)),
-      isCharged: !isRefunded,
-    };
+    if (!isRefunded && (attempt >= policy.attempts || !failure.isWorth())) return undefined;
+    // Where others wait as well, the lane is the wait.
+    const ownMs = verdict.scope === undefined || verdict.scope === 'task' ? delayMs : 0;
+    if (isRefunded) return { delayMs: ownMs, isCharged: false };
+    if (isTransient && !this.#retries.take(now)) breaker?.trip(now);
+    const backoff = backoffMs(policy, attempt + 1, this.#random);
+    return { delayMs: Math.max(ownMs, backoff), isCharged: true };
   }
 
   /** What a failure means: what is known of it, and what the caller's own hook says. */
@@ -264,7 +251,7 @@ export class Lane {
     used: Readonly<Record<string, number>> | undefined,
     now: number,
   ): void {
-    if (used !== undefined) grant.caller.used = { ...grant.caller.used, ...checkedUse(used) };
+    if (used !== undefined) grant.caller.used = { ...grant.caller.used, ...used };
     if (headers === undefined) return;
     const announced = readLimitHeaders(headers, Date.now());
     const until = grant.account.announce(announced, now);
@@ -306,15 +293,16 @@ export class Lane {
   }
 
   #holdOthers({ kind, delayMs, scope }: Verdict, { account, startedAt }: Grant, now: number): void {
-    if (kind === 'permanent' && scope === 'account') return account.suspend();
-    if (kind === 'throttle' && scope !== 'task') {
+    if (scope === 'task') return;
+    const all = scope === 'lane' ? this.accounts : [account];
+    if (kind === 'permanent') {
+      if (scope !== undefined) for (const each of all) each.suspend();
+    } else if (kind === 'throttle') {
       account.throttled(now, startedAt);
       const ms = delayMs === undefined ? this.#throttleMs(now, startedAt) : delayMs + this.#jitter(delayMs);
-      if (ms > MAX_PAUSE_MS) account.suspend();
-      for (const each of scope === 'lane' ? this.accounts : [account])
-        this.#pause(each, now + ms, now, 'the provider refuses calls');
-    } else if (delayMs !== undefined && scope !== undefined && scope !== 'task') {
-      for (const each of scope === 'lane' ? this.accounts : [account])
+      for (const each of all) this.#pause(each, now + ms, now, 'the provider refuses calls');
+    } else if (delayMs !== undefined && scope !== undefined) {
+      for (const each of all)
         this.#pause(each, now + delayMs + this.#jitter(delayMs), now, 'the provider asked to wait');
     }
   }
@@ -333,14 +321,16 @@ export class Lane {
   }
 
   #pause(account: Account, untilMs: number, now: number, reason: string): void {
-    account.pause(untilMs, now);
+    // Of calls that were on their way together each is refused; that is one pause.
+    const isNews = account.wait(now, NOBODY) === 0 || account.bound !== 'pause';
+    if (!account.pause(untilMs, now) || !isNews) return;
     this.#tell({ type: 'lane-paused', forMs: untilMs - now, reason }, account.name);
     this.#free();
   }
 
   /** One account cannot go on, and another can. */
-  #isElsewhere({ kind, scope }: Verdict): boolean {
-    return kind === 'permanent' && scope === 'account' && !this.isDead;
+  #isElsewhere({ scope }: Verdict, now: number): boolean {
+    return scope === 'account' && !this.isDead(now);
   }
 
   #onBreaker(state: BreakerState, account: string | undefined): void {
@@ -360,15 +350,16 @@ export class Lane {
   }
 }
 
-/** @throws {@link OptionError} */
-function checkedUse(used: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  const isUse = (value: unknown) =>
-    typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY;
-  if (typeof used === 'object' && used !== null && Object.values(used).every(isUse)) return used;
-  throw new OptionError(
-    'used',
-    `Expected \`used\` of ctx.observe to be numbers from 0 by unit, such as { tokens: 812 }, got ${describe(used)}`,
-  );
+/** Whether a call that failed may be made again, as far as its effect goes. */
+function mayHappenAgain(
+  { kind, mayHaveHappened }: Verdict,
+  { retry, isAsked, isOnce }: Failure,
+  isRefunded: boolean,
+): boolean {
+  if (kind === 'lock') return retry.attempts > 1;
+  if (isOnce && (mayHaveHappened === true || !isAsked)) return false;
+  // One attempt means: not again what may have happened.
+  return retry.attempts > 1 || (isRefunded && mayHaveHappened !== true);
 }
 
 /** So often a failure is put down to a provider in trouble; then the task itself may be the trouble. */

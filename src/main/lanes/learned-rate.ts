@@ -70,6 +70,8 @@ export class LearnedRate {
   /** The provider refused a call that started at `sentAt`, because there were too many. */
   throttled(now: number, sentAt: number): void {
     if (sentAt <= this.#cutAt) return;
+    // From a call or two in no time nothing is learned but to wait, which the lane does.
+    if (this.#measured === undefined && this.#calls < MIN_CALLS && this.#measuredMs(now) < MEASURE_MS) return;
     if (this.#measuredMs(now) >= MEASURE_MS || this.#measured === undefined) this.#close(now);
     const measured = this.#measured ?? 0;
     this.#refused = Math.max(FLOOR / CUT, Math.min(this.#rate ?? Number.POSITIVE_INFINITY, measured));

@@ -27,7 +27,9 @@ export class LineStatistics {
     if (this.#held !== undefined) {
       const ms = now - this.#since;
       this.#heldMs.set(this.#held, (this.#heldMs.get(this.#held) ?? 0) + ms);
-      if (this.#text !== '') this.#texts.set(this.#text, (this.#texts.get(this.#text) ?? 0) + ms);
+      // To be asked to wait is no limit.
+      const isLimit = this.#held !== 'pause' && this.#held !== 'breaker' && this.#held !== 'locks';
+      if (isLimit) this.#texts.set(this.#text, (this.#texts.get(this.#text) ?? 0) + ms);
     }
     this.#held = by;
     this.#text = text;

@@ -81,9 +81,15 @@ function usable(flags: Readonly<Record<string, unknown>>): Record<string, unknow
       if (!flag.spec.includes('<')) return value === true;
       if (name === 'input' || name === 'glob')
         return Array.isArray(value) && value.every((each) => typeof each === 'string');
+      if (name === 'rateLimit') return isRate(value);
       return typeof value === 'string' || typeof value === 'number';
     }),
   );
+}
+
+function isRate(value: unknown): boolean {
+  const { limit, perMs } = (value ?? {}) as { limit?: unknown; perMs?: unknown };
+  return Number.isInteger(limit) && Number(limit) >= 1 && typeof perMs === 'number' && perMs >= 1;
 }
 
 /** "-o, --failed-out <file>" → "failedOut" */
