@@ -215,6 +215,26 @@ describe('trouble of a provider', () => {
     await expectEachOnce(150);
   });
 
+  it('that takes three times as long from some moment on: nothing is refused, lost, or piled up', async () => {
+    const provider = await serve({ latencyMs: 10 });
+    let settled = 0;
+    const run = runtime.run(inline, callsTo(provider, 400), {
+      concurrency: 64,
+      lane: { concurrency: { max: 16 } },
+      onOutcome: () => {
+        if (++settled === 150) void provider.set({ latencyMs: 30 });
+      },
+    });
+
+    expect(await run.values()).toHaveLength(400);
+    const { refused, peak } = await provider.stats();
+    expect(refused).toBe(0);
+    expect(peak).toBeGreaterThan(4);
+    expect(peak).toBeLessThanOrEqual(16);
+    await expectEachOnce(400);
+    expect((await run.report()).clamps).toMatchObject([{ requested: 64, ran: 16 }]);
+  });
+
   it('that asks to wait, in seconds or by a date: nothing is sent meanwhile', async () => {
     for (const retryAfter of ['1', () => new Date(Date.now() + 2500).toUTCString()]) {
       const provider = await serve({
