@@ -45,6 +45,8 @@ export class Gate {
   readonly #passed = new Map<Chunk, Passed>();
   /** By index: locks of tasks whose job goes on elsewhere between two looks at it. */
   readonly #kept = new Map<number, LockTicket>();
+  /** Tasks that wait for locks. */
+  readonly #lockers = new Set<Waiting>();
   #order: Line[] = [];
   #timer: NodeJS.Timeout | undefined;
   #wakeAt = Number.POSITIVE_INFINITY;
@@ -212,17 +214,18 @@ export class Gate {
   cancel(): Chunk[] {
     this.#clearTimer();
     const chunks: Chunk[] = [];
+    // First: what is let go of below must not be granted to one of these.
+    for (const waiting of this.#lockers) {
+      if (waiting.ticket !== undefined) this.#locks.cancel(waiting.ticket);
+      chunks.push(waiting.chunk);
+    }
+    this.#lockers.clear();
     for (const line of this.#order) {
       for (const waiting of [...line.again.splice(0), ...line.fresh.splice(0), ...line.parked.splice(0)]) {
         if (waiting.ticket !== undefined) this.#locks.release(waiting.ticket);
         chunks.push(waiting.chunk);
       }
     }
-    for (const waiting of this.#lockers) {
-      if (waiting.ticket !== undefined) this.#locks.cancel(waiting.ticket);
-      chunks.push(waiting.chunk);
-    }
-    this.#lockers.clear();
     for (const ticket of this.#kept.values()) this.#locks.release(ticket);
     this.#kept.clear();
     this.#waiting = 0;
@@ -246,8 +249,6 @@ export class Gate {
       line.statistics.hold(undefined, '', now);
     }
   }
-
-  readonly #lockers = new Set<Waiting>();
 
   #lock(waiting: Waiting): void {
     if (waiting.ticket !== undefined || waiting.wants.length === 0) return enter(waiting);
