@@ -151,7 +151,7 @@ function goalsOf(limit: Limit): Suite['goals'] {
 export const lanes: Suite = {
   name: 'lanes',
   question: 'What does a limit cost that never limits, and does one that does keep its word?',
-  rounds: 5,
+  rounds: 3,
   warmUp: `costs: ${WARM_UP} tasks; rates: none`,
   cases: [
     cost(NONE, COUNT, heddle()),
@@ -170,7 +170,7 @@ export const lanes: Suite = {
       () => missingRival('bottleneck'),
     ),
     ...rated(SLOW),
-    ...rated(FAST).map((each) => ({ ...each, rounds: 3 })),
+    ...rated(FAST).map((each) => ({ ...each, rounds: 1 })),
   ],
   goals: [
     {
