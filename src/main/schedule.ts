@@ -245,6 +245,9 @@ export class Schedule {
   #takeUp(chunk: Chunk, leftover: Leftover): void {
     const { settler, counters } = this.#host;
     const { position, kind } = leftover;
+    // A look at a job that was cut off: the job goes on, and is looked at again.
+    const isAgain = kind === 'again' || kind === 'suspect' || kind === 'unexplained';
+    if (chunk.job !== undefined && isAgain) this.#host.gate()?.keepLocks(chunk);
     switch (kind) {
       case 'failed': {
         const durationMs = Math.max(0, now() - leftover.startedAt);

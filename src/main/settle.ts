@@ -134,6 +134,8 @@ export class Settler {
         troubles: 0,
         interrupted: isCutOff && chunk.job === undefined,
       });
+      // A job goes on, whatever the look at it came to.
+      if (chunk.job !== undefined) this.#host.gate()?.keepLocks(chunk);
       if (isCharged) counters.retries++;
       if (events.isRead) {
         events.emit({
@@ -148,7 +150,7 @@ export class Settler {
     } else {
       const isStopped = this.#host.isStopping() && chunk.attempt < options.retry.attempts;
       // A job that could not be asked about goes on: a later run asks again.
-      const isLeft = chunk.job !== undefined && this.#host.gate()?.isPassing(error) === true;
+      const isLeft = chunk.job !== undefined && this.#host.gate()?.isPassing(chunk) === true;
       this.finish(chunk, position, isStopped || isLeft ? 'aborted' : 'failed', error, attempt);
       if (isLeft) this.#host.onLeft(error);
     }

@@ -11,7 +11,7 @@
  * overlap with its own (their processes are gone: the claim says so), and removes those files.
  */
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { disk, readSmall, removeIfThere, writeAll } from './disk.js';
 import { callsName, callsPart, conflicts, newWriter, type Part } from './names.js';
 
@@ -82,7 +82,7 @@ export class CallLog {
 
   #renew(): void {
     const [path, fd] = [this.#path, this.#fd];
-    const young = this.#young([path.slice(this.#folder.length + 1)]);
+    const young = this.#young([basename(path)]);
     [this.#path, this.#fd] = this.#create(young);
     disk.close(fd);
     removeIfThere(path);

@@ -808,6 +808,40 @@ describe('what a hostile review found', () => {
     expect(log.filter((line) => line === 'submit')).toHaveLength(1);
   });
 
+  it('a job keeps its locks when a look at it fails, and a classify that throws at a look ends the run, no more', async () => {
+    const log: string[] = [];
+    let looks = 0;
+    let isOdd = false;
+    const jobs = Object.assign(
+      async (i: number, ctx: { submitted(handle: unknown, how: object): unknown }) => {
+        log.push(`begin ${i}`);
+        return ctx.submitted(i, { pollMs: 1 });
+      },
+      {
+        poll: async (i: number) => {
+          if (++looks % 2 === 1) throw status(503);
+          log.push(`end ${i}`);
+          return i;
+        },
+      },
+    ) as unknown as AnyTask;
+    const lane: LaneOptions = {
+      retry: { attempts: 3, backoffMs: 20, jitter: 'none' },
+      breaker: false,
+      classify: (_, usual) => {
+        if (isOdd) throw new Error('odd');
+        return usual;
+      },
+    };
+    const options = { concurrency: 4, lane, locks: () => 'one' };
+
+    await runtime.run(jobs, [0, 1, 2], options).values();
+    expect(log).toEqual(['begin 0', 'end 0', 'begin 1', 'end 1', 'begin 2', 'end 2']);
+
+    isOdd = true;
+    await expect(runtime.run(jobs, [3], options).values()).rejects.toThrow('odd');
+  });
+
   it('a first call that is refused teaches to wait, not to call once a minute', async () => {
     let calls = 0;
     const run = runtime.run(

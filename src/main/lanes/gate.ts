@@ -181,9 +181,10 @@ export class Gate {
     return decision;
   }
 
-  /** Whether a failure is one that passes, whatever its attempts: nobody knows then what became of a job. */
-  isPassing(error: Error): boolean {
-    return this.#order.some(({ lane }) => lane !== undefined && lane.judge(error).kind !== 'permanent');
+  /** The failure is not known to be for good, whatever its attempts: what became of a job is then open. */
+  isPassing(chunk: Chunk): boolean {
+    const { grant } = this.#passed.get(chunk) ?? {};
+    return grant !== undefined && grant.failure !== 'permanent';
   }
 
   /** The job that the attempt began goes on elsewhere; its locks stay with it until it is over. */

@@ -3,6 +3,7 @@
 import type { ResolvedRetry } from '../resolve-options.js';
 import type { Account, Bound, Caller } from './account.js';
 import type { BreakerState } from './breaker.js';
+import type { Verdict } from './lane-options.js';
 
 /** A call that was let through. */
 export interface Grant {
@@ -12,6 +13,8 @@ export interface Grant {
   readonly isProbe: boolean;
   /** How it ended was told. */
   isTold: boolean;
+  /** What its failure was found to be. */
+  failure: Verdict['kind'] | undefined;
 }
 
 /** A call that was not. */

@@ -161,7 +161,7 @@ export class Lane {
     if (hold !== undefined) return hold;
     this.#shared?.take(now, caller);
     const isProbe = account.take(now, caller);
-    return { account, caller, startedAt: now, isProbe, isTold: false };
+    return { account, caller, startedAt: now, isProbe, isTold: false, failure: undefined };
   }
 
   #hold(now: number, caller: Caller, account: Account): Hold | undefined {
@@ -200,7 +200,8 @@ export class Lane {
   failed(grant: Grant, error: Error, failure: Failure): Decision {
     const { now, attempt, starts, retry } = failure;
     this.#lastError = error.message;
-    const verdict = this.judge(error);
+    const verdict = this.#judge(error);
+    grant.failure = verdict.kind;
     const { account } = grant;
     const { breaker } = account;
     const { kind, delayMs = 0 } = verdict;
@@ -230,7 +231,7 @@ export class Lane {
   }
 
   /** What a failure means: what is known of it, and what the caller's own hook says. */
-  judge(error: Error): Verdict {
+  #judge(error: Error): Verdict {
     const usual = classifyError(error, Date.now());
     const { classify } = this.options;
     return classify === undefined ? usual : resolveVerdict(classify(error, usual), usual);
