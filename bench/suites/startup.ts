@@ -15,7 +15,7 @@ import type { Case, Figures, Goal, Suite } from '../suite.js';
 import { taskModule } from '../suite.js';
 
 const program = (name: string) => fileURLToPath(new URL(`../../../bench/programs/${name}`, import.meta.url));
-const CLI = fileURLToPath(new URL('../../../dist/main/cli/bin.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../../dist/cli/shell/bin.js', import.meta.url));
 const TASK = fileURLToPath(taskModule('increment'));
 
 async function spawned(args: readonly string[]): Promise<Figures> {

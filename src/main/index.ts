@@ -27,9 +27,6 @@ export { taskKey } from '../protocol/task-key.js';
 export { transfer } from '../protocol/transfer.js';
 export type { Identity as SessionIdentity, RunState as SessionRunState } from '../session/manifest.js';
 export type { OutcomeFilter, SessionRun, SessionStatus } from '../session/session-view.js';
-export type { Clamp } from './advice.js';
-export { clampText } from './advice.js';
-export type { RunEvent } from './events.js';
 export {
   chunkForParallel,
   executeInParallel,
@@ -37,9 +34,25 @@ export {
   type ParallelMetrics,
   type ParallelOptions,
   type ParallelResult,
-} from './execute-in-parallel.js';
-export type { ThreadLoad } from './executor/thread-pool.js';
-export type { FailureGroup } from './failure-groups.js';
+} from './api/execute-in-parallel.js';
+export { Run } from './api/run-handle.js';
+export {
+  createRuntime,
+  type InputOf,
+  type RunOptionsFor,
+  Runtime,
+  type ServicesOf,
+  type ValueOf,
+} from './api/runtime.js';
+export { listSessions, openSession, Session } from './api/session-handle.js';
+export { type TaskReference, task } from './api/task-reference.js';
+export type { ThreadLoad } from './executor/threads/thread-pool.js';
+export type { Clamp } from './figures/advice.js';
+export { clampText } from './figures/advice.js';
+export type { Progress } from './figures/counters.js';
+export type { RunEvent } from './figures/events.js';
+export type { FailureGroup } from './figures/failure-groups.js';
+export type { Percentiles, Report, RunStatus, WorkerReport } from './figures/report.js';
 export type {
   AdaptiveOptions,
   BreakerOptions,
@@ -53,18 +66,5 @@ export type {
   Verdict,
 } from './lanes/lane-options.js';
 export type { AccountReport, LaneReport } from './lanes/lane-report.js';
-export type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options.js';
-export type { Progress } from './progress.js';
-export type { Percentiles, Report, RunStatus, WorkerReport } from './report.js';
-export { Run } from './run-handle.js';
-export {
-  createRuntime,
-  type InputOf,
-  type RunOptionsFor,
-  Runtime,
-  type ServicesOf,
-  type ValueOf,
-} from './runtime.js';
-export { listSessions, openSession, Session } from './session.js';
-export type { Inputs } from './source.js';
-export { type TaskReference, task } from './task-reference.js';
+export type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options/options.js';
+export type { Inputs } from './run/source.js';

@@ -23,8 +23,8 @@ import { describe, reviveError, serializeError } from '../protocol/serialized-er
 import type { LoadedTask } from '../protocol/task.js';
 import type { ChunkChannel } from '../protocol/thread-side.js';
 import { loadedTask, loadTask } from './load-task.js';
+import { endedServices, servicesOf } from './remote-services.js';
 import { flushChunks, runChunk } from './run-chunk.js';
-import { endedServices, servicesOf } from './services.js';
 
 if (isMainThread) throw internalError('workers/entry.js was loaded on the main thread');
 

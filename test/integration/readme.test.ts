@@ -33,7 +33,7 @@ it('the library example prints what it promises', () => {
 });
 
 it('the commands it shows use flags that exist', () => {
-  const help = execFileSync(process.execPath, [join(root, 'dist/main/cli/bin.js'), 'run', '--help'], {
+  const help = execFileSync(process.execPath, [join(root, 'dist/cli/shell/bin.js'), 'run', '--help'], {
     encoding: 'utf8',
   });
   const shown = new Set(

@@ -95,7 +95,7 @@ describe('in a project of its own', () => {
 
   it('calls an API from the library, and from the command', () => {
     const use = "import('heddle/http').then(({ http }) => console.log(typeof http.batch))";
-    const help = node('node_modules/heddle/dist/main/cli/bin.js', 'http', 'call', '--help');
+    const help = node('node_modules/heddle/dist/cli/shell/bin.js', 'http', 'call', '--help');
 
     expect(node('-e', use)).toBe('function\n');
     expect(help).toContain('--batch-json <json>');
@@ -103,7 +103,7 @@ describe('in a project of its own', () => {
 
   it('runs a batch from the command', () => {
     expect(
-      node('node_modules/heddle/dist/main/cli/bin.js', 'run', 'double.js', '4', '5', '--values', '--quiet'),
+      node('node_modules/heddle/dist/cli/shell/bin.js', 'run', 'double.js', '4', '5', '--values', '--quiet'),
     ).toBe('8\n10\n');
   });
 });

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { AdaptiveConcurrency } from '../../src/main/lanes/adaptive.js';
+import { AdaptiveConcurrency } from '../../src/main/lanes/limits/adaptive.js';
 
 const range = fc
   .tuple(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 0, max: 100 }), fc.integer({ min: 1, max: 200 }))

@@ -2,8 +2,13 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Budget, type BudgetMark, divideBudget, type ResolvedBudget } from '../../src/main/lanes/budget.js';
-import { UnitLog } from '../../src/main/lanes/unit-log.js';
+import {
+  Budget,
+  type BudgetMark,
+  divideBudget,
+  type ResolvedBudget,
+} from '../../src/main/lanes/limits/budget.js';
+import { UnitLog } from '../../src/main/lanes/limits/unit-log.js';
 
 const anyBudget = fc
   .record({

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { announcedWaitMs, readLimitHeaders } from '../../src/main/lanes/limit-headers.js';
+import { announcedWaitMs, readLimitHeaders } from '../../src/main/lanes/failures/announced-limits.js';
 import { limitHeadersOf } from '../../src/protocol/limit-headers.js';
 
 const units = ['requests', 'tokens', 'input-tokens', 'output-tokens'];

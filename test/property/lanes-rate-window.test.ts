@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { divideRate, RateWindow, type ResolvedRate } from '../../src/main/lanes/rate-window.js';
+import { divideRate, RateWindow, type ResolvedRate } from '../../src/main/lanes/limits/rate-window.js';
 import { fixedWindow, seededRandom, slidingLog } from '../support/provider-models.js';
 
 const anyRate = fc

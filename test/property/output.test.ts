@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { OutcomeBlock } from '../../src/main/outcome-block.js';
-import { Output } from '../../src/main/output.js';
+import type { OutcomeBlock } from '../../src/main/run/outcome-block.js';
+import { Output } from '../../src/main/run/output.js';
 import type { Outcome } from '../../src/protocol/outcome.js';
 
 function blockOf(first: number, length: number): OutcomeBlock {

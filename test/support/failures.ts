@@ -1,7 +1,7 @@
 /** Failures as client libraries report them, and what is to become of them. */
 
 import { expect } from 'vitest';
-import { classifyError } from '../../src/main/lanes/classify.js';
+import { classifyError } from '../../src/main/lanes/failures/classify.js';
 import type { Verdict } from '../../src/main/lanes/lane-options.js';
 import { reviveError, serializeError } from '../../src/protocol/serialized-error.js';
 

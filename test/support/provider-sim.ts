@@ -6,7 +6,7 @@
  * always something to send, and is the only one.
  */
 
-import type { CallEnd } from '../../src/main/lanes/adaptive.js';
+import type { CallEnd } from '../../src/main/lanes/limits/adaptive.js';
 
 /** A time in which a provider stays as it is. */
 export interface Phase {

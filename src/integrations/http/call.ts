@@ -23,9 +23,9 @@ import {
 import { type ApiResponse, CANCELLED, HttpError, responseOf } from './http-error.js';
 import { type HttpTask, httpTask } from './http-task.js';
 import { laneOf } from './lane-of.js';
-import { limitsOf, wholeRate } from './limits.js';
 import { type Prepared, type PrepareOptions, prepare } from './prepare.js';
 import type { Service } from './service.js';
+import { limitsOf, wholeRate } from './service-limits.js';
 
 /** Where a batch is. */
 export interface BatchProgress {

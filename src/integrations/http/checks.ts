@@ -4,7 +4,7 @@
  * A check never throws. It tells the checker what is wrong and answers undefined, so that one reading finds every problem of a file.
  */
 
-import { nearest } from './nearest.js';
+import { nearest } from '../../text/nearest.js';
 
 /** Where a value stands: names of keys, numbers of elements. */
 export type Path = readonly (string | number)[];

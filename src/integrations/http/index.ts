@@ -22,10 +22,10 @@ export {
   type HttpFailure,
 } from './http-error.js';
 export type { HttpAnswer, HttpTask, HttpTaskOptions } from './http-task.js';
-export { type OutputFormat, type OutputWriter, outputWriter, singleText } from './output.js';
 export { type Prepared, type PrepareOptions, prepare } from './prepare.js';
 export { Redactor, shownUrl } from './redact.js';
 export type { HttpItem, Params } from './request.js';
+export { type OutputFormat, type OutputWriter, outputWriter, singleText } from './seed-output.js';
 export {
   type Alias,
   type Authentication,

@@ -7,7 +7,7 @@
  */
 
 import type { LaneOptions, TaskContext, Verdict } from '../../main/index.js';
-import type { Limits, RetryPlan } from './limits.js';
+import type { Limits, RetryPlan } from './service-limits.js';
 
 /** Statuses that are worth another attempt, where nobody says which. */
 const USUAL = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529]);

@@ -6,11 +6,11 @@
 
 import { createHash } from 'node:crypto';
 import { HeddleError } from '../../main/index.js';
+import { nearest } from '../../text/nearest.js';
 import { type Path, shownPath } from './checks.js';
 import { Environment } from './environment.js';
 import { HttpError } from './http-error.js';
 import type { HttpAnswer } from './http-task.js';
-import { nearest } from './nearest.js';
 import { isSecretName, Redactor, shownUrl } from './redact.js';
 import {
   checkItem,

@@ -9,8 +9,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import type { Document } from 'yaml';
 import { HeddleError } from '../../main/index.js';
+import { nearest } from '../../text/nearest.js';
 import type { Path } from './checks.js';
-import { nearest } from './nearest.js';
 import { checkService, type Service, type ServiceConfig } from './service.js';
 
 /** Where to look. */

@@ -7,6 +7,7 @@
  */
 
 import { HeddleError } from '../../main/index.js';
+import { nearest } from '../../text/nearest.js';
 import {
   type Check,
   Checker,
@@ -22,7 +23,6 @@ import {
   texts,
   values,
 } from './checks.js';
-import { nearest } from './nearest.js';
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'HEAD' | 'OPTIONS';
 

@@ -22,8 +22,8 @@ import {
   type Leftover,
   leftoversFrom,
 } from './executor.js';
-import { serviceNamed } from './services.js';
-import type { ChunkLimits } from './thread-chunk.js';
+import { serviceNamed } from './service-offer.js';
+import type { ChunkLimits } from './threads/thread-chunk.js';
 
 /** What a run asks of the caller's thread. */
 export interface InlineRun extends ChunkLimits {

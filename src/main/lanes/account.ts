@@ -8,13 +8,13 @@
 
 import { OptionError } from '../../protocol/errors.js';
 import { describe } from '../../protocol/serialized-error.js';
-import { AdaptiveConcurrency } from './adaptive.js';
-import type { Breaker } from './breaker.js';
-import { Budget, divideBudget } from './budget.js';
-import { LearnedRate } from './learned-rate.js';
-import type { Announced } from './limit-headers.js';
-import { divideRate, RateWindow } from './rate-window.js';
-import type { ResolvedLimits } from './resolve-lane.js';
+import type { ResolvedLimits } from '../options/resolve-lane.js';
+import type { Announced } from './failures/announced-limits.js';
+import { AdaptiveConcurrency } from './limits/adaptive.js';
+import type { Breaker } from './limits/breaker.js';
+import { Budget, divideBudget } from './limits/budget.js';
+import { LearnedRate } from './limits/learned-rate.js';
+import { divideRate, RateWindow } from './limits/rate-window.js';
 import { divideConcurrency, type Share } from './shares.js';
 
 /** What can hold a call back. */

@@ -16,7 +16,7 @@
 import { HeddleError } from '../../protocol/errors.js';
 import type { ObservedMessage } from '../../protocol/messages.js';
 import type { Chunk } from '../executor/executor.js';
-import type { ResolvedRetry } from '../resolve-options.js';
+import type { ResolvedRetry } from '../options/resolve-options.js';
 import type { Caller } from './account.js';
 import type { GateHost, LaneLines, Taken } from './gate-host.js';
 import type { Lane } from './lane.js';

@@ -1,9 +1,9 @@
 /** A call through a lane, from the grant to its end: what goes back and forth between a lane and those who use it. */
 
-import type { ResolvedRetry } from '../resolve-options.js';
+import type { ResolvedRetry } from '../options/resolve-options.js';
 import type { Account, Bound, Caller } from './account.js';
-import type { BreakerState } from './breaker.js';
 import type { Verdict } from './lane-options.js';
+import type { BreakerState } from './limits/breaker.js';
 
 /** A call that was let through. */
 export interface Grant {

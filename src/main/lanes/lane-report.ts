@@ -1,6 +1,6 @@
 /** What a report says of a lane. */
 
-import type { BreakerState } from './breaker.js';
+import type { BreakerState } from './limits/breaker.js';
 import type { HeldBy } from './line-statistics.js';
 
 /** One lane's part in a run. Times in ms. */

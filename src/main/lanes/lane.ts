@@ -10,17 +10,17 @@
  * Lanes of a runtime are shared by its runs: whoever waits subscribes, and is called when there may be room.
  */
 
-import { backoffMs } from '../backoff.js';
-import type { ResolvedRetry } from '../resolve-options.js';
+import type { ResolvedLane } from '../options/resolve-lane.js';
+import type { ResolvedRetry } from '../options/resolve-options.js';
 import { Account, type Bound, type Caller } from './account.js';
+import { backoffMs } from './backoff.js';
 import { pickAccount } from './balance.js';
-import { Breaker, type BreakerState } from './breaker.js';
-import { classifyError, resolveVerdict } from './classify.js';
+import { readLimitHeaders } from './failures/announced-limits.js';
+import { classifyError, resolveVerdict } from './failures/classify.js';
 import type { Decision, EarlierCall, Failure, Grant, Hold, LaneEvent, LaneListener } from './lane-call.js';
 import type { Verdict } from './lane-options.js';
-import { readLimitHeaders } from './limit-headers.js';
-import type { ResolvedLane } from './resolve-lane.js';
-import { RetryBudget } from './retry-budget.js';
+import { Breaker, type BreakerState } from './limits/breaker.js';
+import { RetryBudget } from './limits/retry-budget.js';
 import type { Share } from './shares.js';
 
 /** Asks about an account on nobody's behalf. */

@@ -1,0 +1,282 @@
+/**
+ * The flags of `heddle run` and `heddle resume`: one table, from which parsing, help and shell completion come.
+ *
+ * The table adds no defaults of its own: a flag that is not given leaves the library's option alone. Values are checked here as
+ * far as text goes, so that a message names the flag as the user wrote it.
+ */
+
+import type { Flag } from '../../shell/flag.js';
+import {
+  backoff,
+  collect,
+  duration,
+  failureLimit,
+  integer,
+  integerOr,
+  notEmpty,
+  type Rate,
+  rate,
+  shard,
+} from '../../shell/flag-values.js';
+
+/** How inputs are written in a file. */
+export type InputFormat = 'jsonl' | 'json' | 'csv' | 'lines';
+/** How progress is shown. */
+export type ProgressMode = 'auto' | 'bar' | 'plain' | 'json' | 'none';
+
+/** The parsed flags; undefined means not given. */
+export interface RunFlags {
+  readonly input?: readonly string[];
+  readonly glob?: readonly string[];
+  readonly format?: InputFormat;
+  readonly key?: string;
+  readonly output?: string;
+  readonly values?: true;
+  readonly failedOut?: string;
+  readonly json?: true;
+  readonly threads?: number | 'auto';
+  readonly concurrency?: number | 'auto';
+  readonly order?: 'input' | 'completion';
+  readonly chunk?: number | 'auto';
+  readonly window?: number | 'auto';
+  readonly memoryLimit?: number;
+  readonly inline?: true;
+  readonly retries?: number;
+  readonly backoff?: number;
+  readonly rateLimit?: Rate;
+  readonly burst?: number;
+  readonly timeout?: number;
+  readonly grace?: number;
+  readonly deadline?: number;
+  readonly failFast?: true;
+  readonly maxFailures?: number | `${number}%`;
+  readonly progress?: ProgressMode;
+  readonly quiet?: true;
+  readonly verbose?: true;
+  readonly color: boolean;
+  readonly dryRun?: true;
+  /** False: none. Undefined: a new one. */
+  readonly session?: string | false;
+  readonly shard?: { readonly index: number; readonly count: number };
+  readonly retryFailed?: true;
+  readonly force?: true;
+  readonly cache?: string;
+}
+
+const INPUTS = 'Inputs:';
+const RESULTS = 'Results:';
+const SESSION = 'Session:';
+const SPEED = 'Speed:';
+const FAILURES = 'Failures and time:';
+const SHOWN = 'What is shown:';
+
+/** Every flag of `heddle run`. */
+export const RUN_FLAGS: readonly Flag[] = [
+  {
+    spec: '-i, --input <file>',
+    group: INPUTS,
+    help: 'read inputs from a file: .jsonl, .ndjson, .json (array), .csv (rows as objects), else lines; - is stdin (repeatable)',
+    parse: collect,
+    isFile: true,
+  },
+  {
+    spec: '--glob <pattern>',
+    group: INPUTS,
+    help: 'the files that match, sorted; a leading ! takes files out (repeatable)',
+    parse: collect,
+  },
+  {
+    spec: '--format <format>',
+    group: INPUTS,
+    help: 'read -i as this, whatever its name',
+    choices: ['jsonl', 'json', 'csv', 'lines'],
+  },
+  {
+    spec: '--key <field|template>',
+    group: INPUTS,
+    help: 'name of a task: a field such as id, or a template such as {host}/{path}; {} is the input itself (default: hash of the input)',
+    parse: notEmpty,
+  },
+  {
+    spec: '-o, --output <file>',
+    group: RESULTS,
+    help: 'write outcomes to a file, put in place when the run ends (default: stdout)',
+    parse: notEmpty,
+    isFile: true,
+  },
+  {
+    spec: '--values',
+    group: RESULTS,
+    help: 'only the values of succeeded tasks, one JSON value a line',
+  },
+  {
+    spec: '--failed-out <file>',
+    group: RESULTS,
+    help: 'write the inputs of failed tasks, ready to be used as -i; .jsonl adds the error',
+    parse: notEmpty,
+    isFile: true,
+  },
+  {
+    spec: '--json',
+    group: RESULTS,
+    help: 'the closing summary as one JSON object: on stdout with -o, else on stderr',
+  },
+  {
+    spec: '--session <name|dir>',
+    group: SESSION,
+    help: 'record outcomes there and continue what is there: a name under .heddle/sessions/, or a folder (default: a new one, named by date and task)',
+    parse: notEmpty,
+  },
+  {
+    spec: '--no-session',
+    group: SESSION,
+    help: 'record nothing: what was done is lost if the run is cut off',
+  },
+  {
+    spec: '--retry-failed',
+    group: SESSION,
+    help: 'run tasks again that failed in an earlier run of the session',
+  },
+  {
+    spec: '--shard <i/n>',
+    group: SESSION,
+    help: 'run the i-th of n disjoint parts of the batch; other processes may run the others in the same session at the same time',
+    parse: shard,
+  },
+  {
+    spec: '--force',
+    group: SESSION,
+    help: 'continue the session even if it belongs to another task or batch',
+  },
+  {
+    spec: '--cache <dir>',
+    group: SESSION,
+    help: 'keep values there, for all sessions: an input that the same module was given before is not run again',
+    parse: notEmpty,
+    isFile: true,
+  },
+  {
+    spec: '-t, --threads <n|auto>',
+    group: SPEED,
+    help: 'worker threads (default: auto, one for each processor)',
+    parse: integerOr('auto', 1, 1024),
+  },
+  {
+    spec: '-c, --concurrency <n|auto>',
+    group: SPEED,
+    help: 'tasks at once; more than threads helps tasks that wait (default: auto, the number of threads)',
+    parse: integerOr('auto', 1, 1_000_000),
+  },
+  {
+    spec: '--order <order>',
+    group: SPEED,
+    help: 'order of the outcomes: input or completion (default: input)',
+    choices: ['input', 'completion'],
+  },
+  {
+    spec: '--chunk <n|auto>',
+    group: SPEED,
+    help: 'tasks that go to a thread in one message (default: auto)',
+    parse: integerOr('auto', 1, 100_000),
+  },
+  {
+    spec: '--window <n|auto>',
+    group: SPEED,
+    help: 'tasks read ahead of the outcomes that were written; bounds memory (default: auto)',
+    parse: integerOr('auto', 1, 2 ** 30),
+  },
+  {
+    spec: '--memory-limit <MB>',
+    group: SPEED,
+    help: 'heap limit of each thread; a task beyond it fails',
+    parse: integer(16, 1_000_000),
+  },
+  {
+    spec: '--inline',
+    group: SPEED,
+    help: 'run the task on the main thread, for a debugger or profiler',
+  },
+  {
+    spec: '--rate-limit <n/unit>',
+    group: FAILURES,
+    help: 'starts in any window of that length, retries included, never more: 20/s, 100/m, 1000/h, 20/3s',
+    parse: rate,
+  },
+  {
+    spec: '--burst <n>',
+    group: FAILURES,
+    help: 'starts of --rate-limit that may come at once; the others follow at an even pace (default: a twentieth of the limit, at least 1)',
+    parse: integer(1, 1_000_000),
+  },
+  {
+    spec: '--retries <n>',
+    group: FAILURES,
+    help: 'repeat a failed attempt up to n times more: 2 means 3 attempts in all (default: 0)',
+    parse: integer(0, 999_999),
+  },
+  {
+    spec: '--backoff <ms|duration>',
+    group: FAILURES,
+    help: 'longest wait before the first retry; doubles with each, jittered (default: 100ms)',
+    parse: backoff,
+  },
+  {
+    spec: '--timeout <duration>',
+    group: FAILURES,
+    help: 'longest time for one attempt, such as 500ms, 5s, 2m',
+    parse: duration(1),
+  },
+  {
+    spec: '--grace <duration>',
+    group: FAILURES,
+    help: 'how long running tasks may go on after a timeout or Ctrl-C (default: 10s)',
+    parse: duration(0),
+  },
+  {
+    spec: '--deadline <duration>',
+    group: FAILURES,
+    help: 'longest time for the whole run; then it is stopped',
+    parse: duration(1),
+  },
+  {
+    spec: '--fail-fast',
+    group: FAILURES,
+    help: 'stop at the first failed task',
+    conflicts: 'maxFailures',
+  },
+  {
+    spec: '--max-failures <n|p%>',
+    group: FAILURES,
+    help: 'stop when more tasks than this failed: a count, or a share of the batch such as 5%',
+    parse: failureLimit,
+  },
+  {
+    spec: '--progress <mode>',
+    group: SHOWN,
+    help: 'on stderr: auto (bar on a terminal, else plain), bar, plain, json or none',
+    choices: ['auto', 'bar', 'plain', 'json', 'none'],
+  },
+  {
+    spec: '--quiet',
+    group: SHOWN,
+    help: 'no progress, no summary, no logs; errors only',
+    conflicts: 'verbose',
+  },
+  {
+    spec: '--verbose',
+    group: SHOWN,
+    help: 'also each failure and retry, debug and info logs of tasks, stack traces',
+  },
+  { spec: '--no-color', group: SHOWN, help: 'no colours (NO_COLOR does the same)' },
+  { spec: '--dry-run', group: SHOWN, help: 'check everything, show what would run, run nothing' },
+];
+
+/** Every flag of `heddle resume`: those of `heddle run` but for the inputs and the session, which are recorded. */
+export const RESUME_FLAGS: readonly Flag[] = RUN_FLAGS.filter(
+  ({ group, spec }) => group !== INPUTS && !spec.includes('session'),
+);
+
+/** Names of the flags that belong to one command line and are not taken over by `heddle resume`. */
+export const OWN_FLAGS: ReadonlySet<string> = new Set([
+  ...['session', 'shard', 'retryFailed', 'force', 'dryRun', 'progress', 'quiet', 'verbose', 'color'],
+]);

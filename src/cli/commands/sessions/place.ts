@@ -1,0 +1,131 @@
+/**
+ * Where sessions are: names under `.heddle/sessions/` of the working folder, and folders anywhere.
+ *
+ * A text with a path separator, or that starts with a dot, is a folder; anything else is a name. A name has no character
+ * that could lead out of the folder of sessions, or that a shell would not take literally. A text that looks like a name and climbs out
+ * (`nightly/../../x`) is refused: whoever wants that folder writes it as one.
+ *
+ * The folder of a new session is made with one exclusive `mkdir`: two commands that start in the same second get two names.
+ */
+
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import { OutputError, SessionProblem, systemReason, UsageError } from '../../shell/exit-codes.js';
+
+/** A session as the user names it, and where it is. */
+export interface SessionPlace {
+  /** What to write on a command line to mean it. */
+  readonly text: string;
+  readonly path: string;
+}
+
+/** The folder of sessions with a name, in the working folder. */
+export const SESSIONS = '.heddle/sessions';
+const HOME = '.heddle';
+/** What to do when sessions cannot be there. */
+export const ELSEWHERE =
+  'name another place with --session <folder>, or run without a session with --no-session';
+const FOLDER_MODE = 0o700;
+const MAX_NAME = 100;
+/** Of the part of a new session's name that comes from the task. */
+const MAX_LABEL = 50;
+
+/** @throws UsageError when the text is no name and no folder */
+export function placeOf(text: string, cwd: string): SessionPlace {
+  if (isFolder(text)) return { text, path: resolve(cwd, text) };
+  const isName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(text) && text.length <= MAX_NAME;
+  if (isName) return { text, path: resolve(cwd, SESSIONS, text) };
+  throw new UsageError(
+    `"${text}" is no name of a session: a name holds letters, digits, ".", "_" and "-", up to ${MAX_NAME}, and begins with a letter or digit; ` +
+      'for a folder write it with a slash, such as ./folder',
+  );
+}
+
+function isFolder(text: string): boolean {
+  if (text.includes('\0')) return false;
+  if (text.startsWith('.') || isAbsolute(text)) return true;
+  const parts = text.split(process.platform === 'win32' ? /[/\\]/ : '/');
+  return parts.length > 1 && !parts.includes('..');
+}
+
+/** Makes the folder of sessions, if the session is one of those in it. Git is told to leave it alone. */
+export function makeHome({ path }: SessionPlace, cwd: string): void {
+  const home = resolve(cwd, HOME);
+  if (resolve(path, '..') !== resolve(cwd, SESSIONS)) return;
+  try {
+    if (tryFolder(home)) writeFileSync(join(home, '.gitignore'), '*\n', { mode: 0o600 });
+    tryFolder(resolve(cwd, SESSIONS));
+  } catch (error) {
+    throw homeError(error);
+  }
+}
+
+/**
+ * Makes the folder of a new session.
+ *
+ * @param module - path of the task module, which the name ends with
+ */
+export function makeNew(module: string, cwd: string, now: Date): SessionPlace {
+  const name = `${stamp(now)}-${labelOf(module)}`;
+  for (let i = 1; ; i++) {
+    const text = i === 1 ? name : `${name}-${i}`;
+    const place = { text, path: resolve(cwd, SESSIONS, text) };
+    makeHome(place, cwd);
+    try {
+      if (tryFolder(place.path)) return place;
+    } catch (error) {
+      throw homeError(error);
+    }
+  }
+}
+
+/** Takes the folder of a new session away again, if nothing is in it. */
+export function removeEmpty({ path }: SessionPlace): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // It holds something, or is gone.
+  }
+}
+
+/** @returns false when there is one already */
+function tryFolder(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: FOLDER_MODE });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function homeError(error: unknown): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOTDIR')
+    return new SessionProblem(
+      `a file stands where the folder ${SESSIONS} should be; move it, or ${ELSEWHERE}`,
+      7,
+    );
+  return new OutputError(`the folder ${SESSIONS} cannot be made: ${systemReason(error)}; ${ELSEWHERE}`, {
+    cause: error,
+  });
+}
+
+/** "2026-11-21-0634" */
+function stamp(now: Date): string {
+  const two = (n: number) => String(n).padStart(2, '0');
+  const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+  return `${day}-${two(now.getHours())}${two(now.getMinutes())}`;
+}
+
+/** "complexity" of "/path/complexity.task.js" */
+function labelOf(module: string): string {
+  const name = basename(module).replace(/(?:\.task)?\.[cm]?[jt]sx?$/, '');
+  const label = name.replace(/[^A-Za-z0-9._]+/g, '-').slice(0, MAX_LABEL);
+  return label.replace(/^[-.]+|[-.]+$/g, '') || 'task';
+}
+
+/** A word for a shell. */
+export function quote(text: string): string {
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

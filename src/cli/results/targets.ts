@@ -1,0 +1,169 @@
+/**
+ * Where result bytes go: standard output, or a file.
+ *
+ * A regular file is written under another name beside its place, synced, and renamed when the run ends: whoever looks at the name
+ * sees the old content or all of the new. A link is followed, so it stays a link; the mode of an existing file is kept. What is no
+ * regular file (a pipe, a device such as /dev/null) is written as it is.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats, unlinkSync } from 'node:fs';
+import { access, type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ClosedPipe, OutputError, systemReason, UsageError } from '../shell/exit-codes.js';
+
+/** Writes to standard output; the callback tells how it went. */
+export type StdoutWrite = (data: string | Uint8Array, done: (error?: Error | null) => void) => boolean;
+
+/** Takes bytes, one write at a time. */
+export interface Target {
+  /** Fulfils when the bytes are taken; the next write may come then. */
+  write(bytes: Buffer): Promise<void>;
+  /** Everything was written: puts the file in place. */
+  commit(): Promise<void>;
+  /** The run was impossible: leaves no trace. Never rejects. */
+  discard(): Promise<void>;
+  /** The same at once, for a process that ends now. */
+  discardNow(): void;
+}
+
+/**
+ * Standard output.
+ *
+ * @param write - its own, from before tasks were cut off from it
+ */
+export function stdoutTarget(stream: NodeJS.WriteStream, write: StdoutWrite): Target {
+  let failure: Error | undefined;
+  // Without a listener a closed pipe would end the process; the write's own callback tells of it as well.
+  stream.on('error', (error) => {
+    failure ??= error;
+  });
+  return {
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        if (failure !== undefined) return reject(stdoutError(failure));
+        write(bytes, (error) => (error == null ? resolve() : reject(stdoutError(error))));
+      }),
+    commit: async () => {},
+    discard: async () => {},
+    discardNow: () => {},
+  };
+}
+
+function stdoutError(error: Error): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED' || code === 'ECONNRESET') {
+    return new ClosedPipe('standard output was closed', { cause: error });
+  }
+  return new OutputError(`standard output cannot be written: ${systemReason(error)}`, { cause: error });
+}
+
+/**
+ * Opens a file for results.
+ *
+ * @param flag - the flag that names the file, for messages
+ * @throws UsageError when the folder is missing or the path is a folder; OutputError when it cannot be written
+ */
+export async function fileTarget(flag: string, path: string): Promise<Target> {
+  const existing = await statOf(flag, path);
+  if (existing?.isDirectory() === true)
+    throw new UsageError(`${flag} ${path} is a folder; name a file in it`);
+  try {
+    if (existing !== undefined && !existing.isFile()) return plainTarget(flag, path, await open(path, 'w'));
+    // A file that may not be written is not to be replaced either, though the folder would allow it.
+    if (existing !== undefined) await access(path, constants.W_OK);
+    const place = existing === undefined ? path : await realpath(path);
+    return await replacingTarget(flag, path, place, existing);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new UsageError(
+        `${flag} ${path}: the folder ${dirname(path)} does not exist; make it with mkdir -p`,
+      );
+    }
+    throw outputError(flag, path, error);
+  }
+}
+
+async function statOf(flag: string, path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw outputError(flag, path, error);
+  }
+}
+
+async function replacingTarget(
+  flag: string,
+  path: string,
+  place: string,
+  existing: Stats | undefined,
+): Promise<Target> {
+  const temporary = join(dirname(place), `.${basename(place)}.${randomBytes(4).toString('hex')}.tmp`);
+  const file = await open(temporary, 'wx');
+  let isOpen = true;
+  const discard = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await file.close().catch(() => {});
+    await unlink(temporary).catch(() => {});
+  };
+  const commit = async () => {
+    if (existing !== undefined) await file.chmod(existing.mode & 0o7777);
+    await file.sync();
+    await file.close();
+    await rename(temporary, place);
+    isOpen = false;
+    await syncFolder(dirname(place));
+  };
+  return {
+    write: (bytes) => wrapped(flag, path, writeAll(file, bytes)),
+    commit: () => wrapped(flag, path, commit()),
+    discard,
+    discardNow: () => {
+      if (!isOpen) return;
+      try {
+        unlinkSync(temporary);
+      } catch {
+        // The process ends now; a file that cannot be removed stays, under a name that says what it is.
+      }
+    },
+  };
+}
+
+function plainTarget(flag: string, path: string, file: FileHandle): Target {
+  return {
+    write: (bytes) => wrapped(flag, path, writeAll(file, bytes)),
+    commit: () => wrapped(flag, path, file.close()),
+    discard: () => file.close().catch(() => {}),
+    discardNow: () => {},
+  };
+}
+
+/** `write` may take a part only, as on a disk that fills up; the next call then says why. */
+async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
+}
+
+/** Makes the rename survive a power cut. Not every file system lets a folder be synced, and then nothing can be done. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => {});
+  await folder?.close();
+}
+
+async function wrapped(flag: string, path: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE')
+      throw new ClosedPipe(`${path} was closed`, { cause: error });
+    throw outputError(flag, path, error);
+  }
+}
+
+function outputError(flag: string, path: string, error: unknown): OutputError {
+  return new OutputError(`${flag} ${path} cannot be written: ${systemReason(error)}`, { cause: error });
+}

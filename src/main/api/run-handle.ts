@@ -1,0 +1,156 @@
+/**
+ * What a caller holds of a run.
+ *
+ * The outcomes of a run are read once, in one of four ways: iterate it, `outcomes()`, `values()`, or not at all with
+ * `report()`. A run starts by itself and goes as far as the window allows until somebody reads.
+ */
+
+import { HeddleError, TasksFailedError } from '../../protocol/errors.js';
+import type { Outcome } from '../../protocol/outcome.js';
+import type { Progress } from '../figures/counters.js';
+import type { RunEvent } from '../figures/events.js';
+import type { Report } from '../figures/report.js';
+import type { RunCore } from '../run/run.js';
+
+const ITERATION = 'an iteration';
+
+type Unsuccessful = Exclude<Outcome, { status: 'succeeded' }>;
+
+/** Failures that the message of `values()` names. */
+const NAMED_FAILURES = 3;
+
+/** A run in progress: an async iterable of outcomes. Leaving the loop early aborts it and waits until all is let go. */
+export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, AsyncDisposable {
+  readonly #core: RunCore;
+  #reader: string | undefined;
+
+  constructor(core: RunCore) {
+    this.#core = core;
+    void core.start();
+  }
+
+  /** A snapshot of what the run has done so far. */
+  get progress(): Progress {
+    return this.#core.progress();
+  }
+
+  /**
+   * Outcomes as they come, in the order of the option `order`. After the last one the loop throws if the run was aborted: the
+   * abort reason itself, or a HeddleError for what made the run impossible. Failed tasks are outcomes, never thrown.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<Outcome<Value>, undefined> {
+    this.#claim(ITERATION);
+    const { output } = this.#core;
+    return {
+      next: () => output.take() as Promise<IteratorResult<Outcome<Value>, undefined>>,
+      return: async () => {
+        await this.close();
+        return { value: undefined, done: true };
+      },
+    };
+  }
+
+  /** All outcomes as an array. Rejects like the iteration does. */
+  async outcomes(): Promise<Outcome<Value>[]> {
+    this.#claim('outcomes()');
+    const all: Outcome<Value>[] = [];
+    this.#core.output.drainInto((block) => {
+      for (let i = 0; i < block.length; i++) all.push(block.at(i) as Outcome<Value>);
+    });
+    await this.#rejection();
+    return all;
+  }
+
+  /**
+   * The values of all tasks, in input order; with a shard, of its tasks.
+   *
+   * @throws {@link TasksFailedError} HEDDLE_TASKS_FAILED if any task has none; its `errors` and `indexes` list them
+   */
+  async values(): Promise<Value[]> {
+    this.#claim('values()');
+    const values: Value[] = [];
+    const failures: Unsuccessful[] = [];
+    this.#core.output.drainInto((block) => {
+      for (let i = 0; i < block.length; i++) {
+        if (block.status === 'succeeded') values[block.first + i] = block.valueAt(i) as Value;
+        else failures.push(block.at(i) as Unsuccessful);
+      }
+    });
+    await this.#rejection();
+    failures.sort((a, b) => a.index - b.index);
+    if (failures.length > 0) throw tasksFailed(failures, values.length);
+    // The places of other shards' tasks are holes.
+    return this.#core.isSharded ? values.filter(() => true) : values;
+  }
+
+  /**
+   * The report, once the run is over; when nobody reads the outcomes they are dropped. Rejects only with what made the
+   * run impossible, never for failed tasks or an abort.
+   */
+  async report(): Promise<Report> {
+    // A caller may ask for the report first and iterate in the same breath.
+    await Promise.resolve();
+    if (this.#reader === undefined) {
+      this.#claim('report()');
+      this.#core.output.drainInto(() => {});
+    }
+    const report = await this.#core.ended;
+    if (this.#core.fatal !== undefined) throw this.#core.fatal.error;
+    return report;
+  }
+
+  /** Everything that happens in the run, from now on. */
+  events(): AsyncIterableIterator<RunEvent> {
+    return this.#core.events.read();
+  }
+
+  /** Starts nothing any more and tells running tasks to end (`ctx.signal`); after the grace time they are ended. */
+  abort(reason?: unknown): void {
+    this.#core.abort(reason);
+  }
+
+  /** Starts nothing any more and lets running tasks finish; after the grace time, or `graceMs`, it aborts. */
+  drain(reason?: unknown, graceMs?: number): void {
+    this.#core.drain(reason, graceMs);
+  }
+
+  /** Aborts the run if it is not over, and waits until it let go of everything. */
+  async close(): Promise<void> {
+    this.#core.abort(undefined);
+    // Whoever reads by other means keeps what it reads.
+    if (this.#reader === undefined || this.#reader === ITERATION) this.#core.output.drainInto(() => {});
+    await this.#core.ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #claim(reader: string): void {
+    if (this.#reader !== undefined) {
+      throw new HeddleError(
+        'HEDDLE_ALREADY_CONSUMED',
+        `The outcomes of this run are already read by ${this.#reader}; they are given out once`,
+      );
+    }
+    this.#reader = reader;
+  }
+
+  /** Waits for the end; throws what the iteration would throw. */
+  async #rejection(): Promise<void> {
+    await this.#core.ended;
+    await this.#core.output.take();
+  }
+}
+
+function tasksFailed(failures: readonly Unsuccessful[], total: number): TasksFailedError {
+  const named = failures
+    .slice(0, NAMED_FAILURES)
+    .map(({ index, status, error }) => `input ${index} ${status}: ${error.name}: ${error.message}`);
+  const more = failures.length > NAMED_FAILURES ? `; and ${failures.length - NAMED_FAILURES} more` : '';
+  return new TasksFailedError(
+    `${failures.length} of ${Math.max(total, ...failures.slice(-1).map(({ index }) => index + 1))} tasks have no value: ${named.join('; ')}${more}`,
+    failures.map(({ error }) => error),
+    failures.map(({ index }) => index),
+  );
+}

@@ -1,0 +1,71 @@
+/**
+ * What the end of a thread is called: the errors that the threads executor gives to tasks and runs.
+ */
+
+import { HeddleError } from '../../../protocol/errors.js';
+import { describe } from '../../../protocol/serialized-error.js';
+import type { Death } from './blame.js';
+
+/** The code that Node gives to a thread's death by its heap limit. */
+const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
+
+/** How the thread ended, by the error of its request and its last words. */
+export function deathOf(error: unknown, crash: Error | undefined): Death {
+  if ((error as { code?: unknown } | null)?.code === OUT_OF_MEMORY) return 'out-of-memory';
+  return crash === undefined ? 'exit' : 'uncaught';
+}
+
+/** The error of a task that ended its thread. */
+export function exitError(death: Death, error: unknown, crash: Error | undefined): HeddleError {
+  if (death === 'out-of-memory') {
+    const advice = 'raise the memory limit, or let the task hold less at a time';
+    return new HeddleError('HEDDLE_OUT_OF_MEMORY', `The worker thread ran out of memory; ${advice}`, {
+      cause: error,
+    });
+  }
+  if (crash !== undefined) {
+    const message = `The worker thread ended: ${crash.name}: ${crash.message} was thrown outside the task function, in a timer, event or promise that nobody awaits`;
+    return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause: crash });
+  }
+  const code = /exited with code: (\d+)/.exec(messageOf(error))?.[1];
+  const how =
+    code === undefined
+      ? `(${messageOf(error)}) while it executed the task`
+      : `(exit code ${code}) while it executed the task; process.exit in a task ends its thread`;
+  return new HeddleError('HEDDLE_WORKER_EXIT', `The worker thread ended ${how}`, {
+    cause: error,
+  });
+}
+
+/** Told when a thread ended between tasks. */
+export function strayError(cause: Error): HeddleError {
+  const message = `A worker thread ended between tasks and was replaced: ${cause.name}: ${cause.message} was thrown by something that an earlier task left behind`;
+  return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause });
+}
+
+/** True for the death of a thread that had come up. */
+export function endsThread(error: unknown): boolean {
+  return (
+    (error as { code?: unknown } | null)?.code === OUT_OF_MEMORY ||
+    /^worker exited with code/.test(messageOf(error))
+  );
+}
+
+/** Threads that never came up fail with the error of their start; one that the module ended, with its exit. */
+export function startError(module: string, cause: unknown): HeddleError {
+  if (endsThread(cause))
+    return loadError(module, `ended its thread while it was loaded: ${messageOf(cause)}`, cause);
+  return new HeddleError('HEDDLE_WORKER_START', `Worker threads could not be started: ${messageOf(cause)}`, {
+    cause,
+  });
+}
+
+/** A task module that cannot be loaded. */
+export function loadError(module: string, what: string, cause?: unknown): HeddleError {
+  return new HeddleError('HEDDLE_TASK_MODULE_LOAD', `Task module ${module} ${what}`, { cause });
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : describe(error);
+}

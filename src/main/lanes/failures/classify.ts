@@ -1,0 +1,233 @@
+/**
+ * What a failed attempt means: worth another one, when, and for whom it matters.
+ *
+ * The chain of causes is searched from the outside in; the first error in it that has a sign known to verdict-tables.ts decides. Within
+ * one error the most exact sign counts: codes of heddle, codes of the service, what the text says, the HTTP status, codes of
+ * databases, codes of the network, the name. So a `TypeError: fetch failed` is what its cause is. Only when nothing in the chain is known,
+ * a mistake of the task's own code (a TypeError and its like) is permanent, and anything else is transient.
+ *
+ * Pure and total: any value can be thrown, and none makes this throw.
+ */
+
+import { OptionError } from '../../../protocol/errors.js';
+import { describe } from '../../../protocol/serialized-error.js';
+import { nearest } from '../../../text/nearest.js';
+import type { Verdict } from '../lane-options.js';
+import { type Announced, announcedWaitMs } from './announced-limits.js';
+import { read, type Signs, signsOf } from './error-signs.js';
+import * as tables from './verdict-tables.js';
+
+const MAX_CAUSES = 5;
+const MAX_ERRORS = 20;
+/** Of several failures, of which one success would have been enough, the best prospect counts. */
+const BY_PROSPECT: readonly Verdict['kind'][] = ['throttle', 'lock', 'transient', 'permanent'];
+const SCOPES: readonly unknown[] = ['task', 'account', 'lane'];
+const VERDICT_FIELDS = ['kind', 'delayMs', 'scope', 'isOverload', 'mayHaveHappened'];
+
+/**
+ * What heddle makes of a failed attempt.
+ *
+ * @param epochMs - the time of day, for headers that name a moment in answers without a date
+ */
+export function classifyError(error: unknown, epochMs: number): Verdict {
+  try {
+    // A copy: a hook of the caller gets it, and must not change the tables.
+    return { ...(inChain(error, epochMs, MAX_CAUSES) ?? whenUnknown(error)) };
+  } catch {
+    // A proxy may throw whatever is asked of it.
+    return { ...tables.UNKNOWN_FAILURE };
+  }
+}
+
+/**
+ * The verdict after the caller's `classify` was heard. What an answer leaves out stays as usual, except that a verdict of another kind
+ * has the usual scope of its kind.
+ */
+export function resolveVerdict(answer: Verdict | Verdict['kind'], usual: Verdict): Verdict {
+  const given: unknown = typeof answer === 'string' ? { kind: answer } : answer;
+  if (typeof given !== 'object' || given === null) throw nonsense('a verdict or its kind', answer);
+  if (typeof (given as { then?: unknown }).then === 'function')
+    throw nonsense('a verdict at once, not a promise', answer);
+  const { kind, delayMs, scope, isOverload, mayHaveHappened } = given as Verdict;
+  if (!BY_PROSPECT.includes(kind)) throw nonsense(`the kind ${quoted(BY_PROSPECT)}`, kind);
+  const unknown = Object.keys(given).find((name) => !VERDICT_FIELDS.includes(name));
+  if (unknown !== undefined) throw unknownField(unknown);
+  if (delayMs !== undefined && !(Number.isFinite(delayMs) && delayMs >= 0))
+    throw nonsense('a `delayMs` of 0 or more milliseconds', delayMs);
+  if (scope !== undefined && !SCOPES.includes(scope))
+    throw nonsense(`the \`scope\` ${quoted(SCOPES)}`, scope);
+  for (const [name, value] of Object.entries({ isOverload, mayHaveHappened }))
+    if (value !== undefined && typeof value !== 'boolean')
+      throw nonsense(`true or false for \`${name}\``, value);
+  return {
+    kind,
+    delayMs: delayMs ?? (kind === 'permanent' ? undefined : usual.delayMs),
+    scope: scope ?? (kind === usual.kind ? usual.scope : undefined),
+    isOverload: isOverload ?? usual.isOverload,
+    mayHaveHappened: mayHaveHappened ?? usual.mayHaveHappened,
+  };
+}
+
+function inChain(error: unknown, epochMs: number, causesLeft: number): Verdict | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const signs = signsOf(error, epochMs);
+  const verdict = ofSigns(signs);
+  const isLast = causesLeft === 0;
+  if (verdict !== undefined && signs.status === undefined && isNetwork(signs) && !isLast)
+    return ofSeveral(error, epochMs, causesLeft) ?? verdict;
+  if (verdict !== undefined || isLast) return verdict;
+  return inChain(read(error, 'cause'), epochMs, causesLeft - 1) ?? ofSeveral(error, epochMs, causesLeft);
+}
+
+/** The errors of an AggregateError: of `Promise.any`, or of a connection to a host of several addresses. */
+function ofSeveral(error: object, epochMs: number, causesLeft: number): Verdict | undefined {
+  const errors = read(error, 'errors');
+  if (!Array.isArray(errors)) return undefined;
+  const verdicts = errors
+    .slice(0, MAX_ERRORS)
+    .flatMap((each) => inChain(each, epochMs, causesLeft - 1) ?? []);
+  const kind = BY_PROSPECT.find((each) => verdicts.some((verdict) => verdict.kind === each));
+  const best = verdicts.filter((verdict) => verdict.kind === kind);
+  const [first] = best;
+  if (first === undefined) return undefined;
+  const delays = best.flatMap(({ delayMs }) => delayMs ?? []);
+  return {
+    ...first,
+    ...(delays.length > 0 && { delayMs: Math.max(...delays) }),
+    ...(verdicts.some(({ isOverload }) => isOverload) && { isOverload: true }),
+    ...(verdicts.some(({ mayHaveHappened }) => mayHaveHappened) && { mayHaveHappened: true }),
+  };
+}
+
+function ofSigns(signs: Signs): Verdict | undefined {
+  const { announced, status } = signs;
+  const verdict = ofCodes(signs) ?? ofStatus(signs) ?? ofDatabase(signs) ?? ofNetwork(signs) ?? ofName(signs);
+  if (announced.shouldRetry === undefined || verdict === undefined) return verdict;
+  if (!announced.shouldRetry)
+    return verdict.kind === 'permanent' ? verdict : { ...facts(verdict), kind: 'permanent' };
+  if (verdict.kind !== 'permanent') return verdict;
+  const usual = ofStatus(signs);
+  if (usual !== undefined && usual.kind !== 'permanent') return usual;
+  return told((status ?? 0) >= 500 ? tables.OTHER_5XX : tables.REFUSED, announced);
+}
+
+function ofCodes(signs: Signs): Verdict | undefined {
+  const { codes, serviceCodes, announced, texts } = signs;
+  for (const code of codes) if (tables.HEDDLE_CODES.has(code)) return tables.HEDDLE_CODES.get(code);
+  const printed = texts.flatMap((text) => tables.DATAVERSE_CODE.exec(text)?.[0].toLowerCase() ?? []);
+  const code = [...serviceCodes, ...printed].find((each) => tables.SERVICE_CODES.has(each));
+  const verdict =
+    (code === undefined ? undefined : tables.SERVICE_CODES.get(code)) ??
+    tables.TEXTS.find(([pattern]) => texts.some((text) => pattern.test(text)))?.[1];
+  if (verdict === undefined) return undefined;
+  // Dataverse asks for a delay here as well; what helps is fewer calls at once, and the others need not wait.
+  if (code !== undefined && tables.DATAVERSE_CONCURRENCY.has(code))
+    return { ...told(verdict, announced), scope: 'task' };
+  return told(verdict, announced);
+}
+
+function ofStatus(signs: Signs): Verdict | undefined {
+  const { status, announced, texts } = signs;
+  if (status === undefined) return undefined;
+  if (status === 429 || (status === 403 && isLimit(signs))) return ofLimit(announced, texts);
+  const other = status < 500 ? tables.OTHER_4XX : tables.OTHER_5XX;
+  return told(tables.STATUS.get(status) ?? other, announced);
+}
+
+/** GitHub answers 403 for its limits. */
+function isLimit({ announced, texts }: Signs): boolean {
+  return (
+    announced.retryAfterMs !== undefined ||
+    announced.windows.some(({ remaining }) => remaining === 0) ||
+    texts.some((text) => tables.LIMIT_TEXT.test(text))
+  );
+}
+
+/** Too many calls: in a time when the answer says until when, or at once when it says nothing. */
+function ofLimit(announced: Announced, texts: readonly string[]): Verdict {
+  const isSecondary = texts.some((text) => tables.SECONDARY_LIMIT_TEXT.test(text));
+  const delayMs = announcedWaitMs(announced) ?? (isSecondary ? tables.SECONDARY_LIMIT_MS : undefined);
+  const isOverload = delayMs === undefined || texts.some((text) => tables.CONCURRENCY_TEXT.test(text));
+  return { kind: 'throttle', ...(delayMs !== undefined && { delayMs }), ...(isOverload && { isOverload }) };
+}
+
+/** A verdict with the delay that the answer asked for. A provider that is overloaded and says until when means all of its callers. */
+function told(verdict: Verdict, announced: Announced): Verdict {
+  const isThrottle = verdict.kind === 'throttle';
+  if (!isThrottle && verdict.kind !== 'transient') return verdict;
+  const delayMs = isThrottle ? announcedWaitMs(announced) : announced.retryAfterMs;
+  if (delayMs === undefined) return verdict;
+  return { ...verdict, delayMs, ...(!isThrottle && verdict.isOverload && { scope: 'account' as const }) };
+}
+
+function ofDatabase({ codes, errno, sqliteCode, innerCode }: Signs): Verdict | undefined {
+  for (const code of codes) {
+    if (code === tables.PRISMA_RAW_QUERY) return sqlVerdict(innerCode ?? '') ?? tables.OTHER_PRISMA;
+    const verdict = tables.SQL_CODES.get(code);
+    if (verdict !== undefined) return verdict;
+    if (tables.PRISMA_CODE.test(code)) return tables.OTHER_PRISMA;
+  }
+  const byNumber = errno === undefined ? undefined : tables.MYSQL_NUMBERS.get(errno);
+  if (byNumber !== undefined) return byNumber;
+  // The lower eight bits are the primary result code.
+  if (sqliteCode !== undefined && tables.SQLITE_LOCKS.has(sqliteCode & 0xff)) return tables.SQLITE_LOCK;
+  return codes.map(sqlVerdict).find((verdict) => verdict !== undefined);
+}
+
+function sqlVerdict(code: string): Verdict | undefined {
+  const exact = tables.SQL_CODES.get(code) ?? tables.SQL_CODES.get(tables.SQLITE_CODE.exec(code)?.[0] ?? '');
+  if (exact !== undefined || !tables.SQLSTATE.test(code)) return exact;
+  return tables.SQL_CLASSES.get(code.slice(0, 2));
+}
+
+function isNetwork({ codes }: Signs): boolean {
+  return codes.some((code) => tables.NETWORK_CODES.has(code));
+}
+
+function ofNetwork({ codes, syscall }: Signs): Verdict | undefined {
+  const code = codes.find((each) => tables.NETWORK_CODES.has(each));
+  if (code === undefined) return undefined;
+  return syscall !== undefined && tables.CONNECTING.has(syscall)
+    ? tables.NOT_CONNECTED
+    : tables.NETWORK_CODES.get(code);
+}
+
+function ofName({ name }: Signs): Verdict | undefined {
+  return tables.TIMEOUT_NAMES.has(name) ? tables.TIMEOUT : undefined;
+}
+
+function whenUnknown(error: unknown): Verdict {
+  if (!tables.PROGRAMMING_ERRORS.has(String(read(error, 'name')))) return tables.UNKNOWN_FAILURE;
+  if (tables.FETCH_MESSAGES.has(String(read(error, 'message')))) return tables.UNKNOWN_OUTCOME;
+  let cause = read(error, 'cause');
+  for (let depth = 0; depth < MAX_CAUSES && cause !== undefined; depth++) {
+    if (read(cause, 'code') !== undefined) return tables.UNKNOWN_FAILURE;
+    cause = read(cause, 'cause');
+  }
+  return tables.PROGRAMMING_ERROR;
+}
+
+function facts({ isOverload, mayHaveHappened }: Verdict): Partial<Verdict> {
+  return { ...(isOverload && { isOverload }), ...(mayHaveHappened && { mayHaveHappened }) };
+}
+
+function quoted(choices: readonly unknown[]): string {
+  return choices.map((choice) => JSON.stringify(choice)).join(' or ');
+}
+
+function nonsense(expectation: string, value: unknown): OptionError {
+  return new OptionError(
+    'lane.classify',
+    `Expected \`lane.classify\` to answer ${expectation}, got ${describe(value)}; answer the second argument to leave it as usual`,
+  );
+}
+
+function unknownField(name: string): OptionError {
+  const meant = nearest(name, VERDICT_FIELDS);
+  const mend =
+    meant === undefined ? `a verdict has ${VERDICT_FIELDS.join(', ')}` : `did you mean \`${meant}\`?`;
+  return new OptionError(
+    'lane.classify',
+    `\`lane.classify\` answered a verdict with unknown \`${name}\`; ${mend}`,
+  );
+}

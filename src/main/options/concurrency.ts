@@ -1,0 +1,40 @@
+/** How many tasks run at once: what was asked for, and what keeps a run from reaching it. */
+
+import type { Clamp } from '../figures/advice.js';
+import type { ResolvedLimits } from './resolve-lane.js';
+import type { ResolvedRunOptions } from './resolve-options.js';
+
+/** The concurrency to run with. Clamps are told in the report, never silent. */
+export function concurrencyOf(
+  { concurrency, window, lane, shard }: ResolvedRunOptions,
+  threads: number,
+  total: number | undefined,
+): { readonly requested: number; readonly clamps: readonly Clamp[] } {
+  const requested = concurrency ?? laneConcurrency(lane, shard?.count ?? 1) ?? threads;
+  const clamps: Clamp[] = [];
+  if (concurrency !== undefined && total !== undefined && total > 0 && total < requested) {
+    clamps.push({
+      requested,
+      ran: total,
+      reason: `the batch has ${total} ${total === 1 ? 'task' : 'tasks'}`,
+    });
+  }
+  if (window !== 'auto' && window < requested)
+    clamps.push({ requested, ran: window, reason: `the window is ${window}` });
+  return { requested, clamps };
+}
+
+/** What a lane allows at once, where it says so. */
+function laneConcurrency(lane: ResolvedRunOptions['lane'], shards: number): number | undefined {
+  if (lane === undefined || typeof lane === 'function') return undefined;
+  const of = ({ concurrency }: ResolvedLimits) =>
+    typeof concurrency === 'object' ? concurrency.max : concurrency;
+  const own = of(lane.limits);
+  const accounts = lane.accounts.map(({ limits }) => of(limits));
+  const sum = accounts.reduce<number | undefined>(
+    (total, most) => (total === undefined || most === undefined ? undefined : total + most),
+    accounts.length === 0 ? undefined : 0,
+  );
+  const most = own === undefined ? sum : Math.min(own, sum ?? own);
+  return most === undefined ? undefined : Math.ceil(most / shards);
+}

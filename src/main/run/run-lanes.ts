@@ -1,0 +1,187 @@
+/**
+ * The lanes of a run: the options `lane` and `locks`, made into a gate, and what the report says of them.
+ *
+ * A lane with a name is shared by the runs of a runtime; one that a run brings along is its own. Shards of a batch divide it.
+ */
+
+import { performance } from 'node:perf_hooks';
+import type { ObservedMessage } from '../../protocol/messages.js';
+import type { CallLog } from '../../session/call-log.js';
+import type { SessionWriter } from '../../session/session-writer.js';
+import type { Chunk } from '../executor/executor.js';
+import type { Clamp } from '../figures/advice.js';
+import type { RunEvent } from '../figures/events.js';
+import { Gate } from '../lanes/gate.js';
+import { Lane } from '../lanes/lane.js';
+import type { Grant } from '../lanes/lane-call.js';
+import type { LaneReport } from '../lanes/lane-report.js';
+import type { HeldBy, LineStatistics } from '../lanes/line-statistics.js';
+import { LockTable, resolveLocks } from '../lanes/lock-table.js';
+import type { ResolvedLane } from '../options/resolve-lane.js';
+import type { ResolvedRunOptions } from '../options/resolve-options.js';
+
+/** What the runs of a runtime share: lanes, by their options and share, and locks. */
+export interface LanesInUse {
+  readonly lanes: WeakMap<ResolvedLane, Map<string, Lane>>;
+  locks: LockTable | undefined;
+}
+
+/** What the lanes need of the rest of the run. */
+export interface RunLanesHost {
+  /** Ask the schedule to fill its slots. */
+  onReady(): void;
+  onEvent(event: RunEvent): void;
+  onFatal(error: unknown): void;
+}
+
+const ALONE = { index: 1, count: 1 };
+const NO_LOCKS: ReturnType<typeof resolveLocks> = [];
+const HELD_BY: readonly HeldBy[] = ['rate', 'budget', 'concurrency', 'pause', 'breaker', 'locks'];
+/** A limit that held tasks for a smaller share of the run did not bind it. */
+const BINDS = 0.1;
+
+/** The lanes of one run. */
+export class RunLanes {
+  readonly gate: Gate;
+  readonly #options: ResolvedRunOptions;
+  readonly #inUse: LanesInUse;
+  readonly #host: RunLanesHost;
+  /** Lanes that no run has used before: only these know nothing of calls. */
+  readonly #new = new Set<Lane>();
+  #log: CallLog | undefined;
+
+  /** @param writer - the session, if the run has one: limits then hold across processes as well */
+  constructor(
+    options: ResolvedRunOptions,
+    inUse: LanesInUse,
+    writer: Pick<SessionWriter, 'openCalls'> | undefined,
+    host: RunLanesHost,
+  ) {
+    this.#options = options;
+    this.#inUse = inUse;
+    this.#host = host;
+    const { lane, locks } = options;
+    inUse.locks ??= new LockTable();
+    this.gate = new Gate(
+      {
+        laneOf: (input, index) => {
+          if (lane === undefined) return undefined;
+          return this.#lane(typeof lane === 'function' ? lane(input, index) : lane);
+        },
+        locksOf: (input, index) => (locks === undefined ? NO_LOCKS : resolveLocks(locks(input, index))),
+        isMixed: locks !== undefined || typeof lane === 'function',
+        onReady: host.onReady,
+        onEvent: (event, name, account) => host.onEvent({ ...event, lane: name, account }),
+        onStart: (of, grant) => this.#start(of, grant),
+      },
+      inUse.locks,
+    );
+    // Now, not with the first task: what cannot be divided among shards is told before anything starts.
+    const all = typeof lane === 'function' ? lane.lanes : lane === undefined ? [] : [lane];
+    const lanes = all.map((each) => this.#lane(each));
+    if (writer !== undefined) this.#keep(writer, lanes);
+  }
+
+  /** Calls are kept for a later process; those of an earlier one count. */
+  #keep(writer: Pick<SessionWriter, 'openCalls'>, lanes: readonly Lane[]): void {
+    const keepMs = Math.max(0, ...lanes.map((each) => each.memoryMs));
+    if (keepMs === 0) return;
+    this.#log = writer.openCalls(keepMs);
+    const now = performance.now();
+    const epoch = Date.now();
+    for (const each of this.#new) {
+      const calls = this.#log.earlier.filter((call) => call.lane === each.name);
+      each.seed(
+        calls.map(({ account, at, costs }) => ({ account, at: now - Math.max(0, epoch - at), costs })),
+        now,
+      );
+    }
+  }
+
+  /** What a task learned from its provider's answer. */
+  observe(chunk: Chunk, observation: Pick<ObservedMessage, 'headers' | 'used'>): void {
+    try {
+      this.gate.observe(chunk, observation);
+    } catch (error) {
+      this.#host.onFatal(error);
+    }
+  }
+
+  close(): void {
+    this.gate.close();
+    this.#log?.close();
+  }
+
+  /** What each lane did. @param runMs - length of the run */
+  reports(runMs: number): LaneReport[] {
+    return this.gate.lines.map(({ lane, statistics, others }) => {
+      const { pauses, opened, longest } = statistics;
+      const heldMs = Object.fromEntries(HELD_BY.map((by) => [by, statistics.heldMs(by)]));
+      const sum = (of: (each: LineStatistics) => number) =>
+        [statistics, ...others].reduce((total, each) => total + of(each), 0);
+      return {
+        lane: lane?.name,
+        starts: sum(({ starts }) => starts),
+        retries: sum(({ retries }) => retries),
+        throttled: sum(({ refunds }) => refunds),
+        pauses,
+        opened,
+        heldMs: heldMs as LaneReport['heldMs'],
+        boundBy: longest !== undefined && longest.ms > runMs * BINDS ? longest.text : undefined,
+        accounts: (lane?.accounts ?? []).map((account) => ({
+          name: account.name,
+          starts: account.starts,
+          concurrency: account.concurrency,
+          learnedPerSecond: account.learnedPerSecond,
+          breaker: account.breaker?.state,
+        })),
+      };
+    });
+  }
+
+  /** Where the lane allows fewer calls at once than were asked for. */
+  clamps(requested: number): Clamp[] {
+    return this.gate.lines.flatMap(({ lane }) =>
+      lane !== undefined && lane.mostAtOnce < requested && this.#options.concurrency !== undefined
+        ? [
+            {
+              requested,
+              ran: lane.mostAtOnce,
+              reason: `the lane ${lane.name} allows ${lane.mostAtOnce} calls at once`,
+            },
+          ]
+        : [],
+    );
+  }
+
+  #start(lane: Lane, grant: Grant): void {
+    if (this.#log === undefined) return;
+    try {
+      this.#log.add({
+        lane: lane.name,
+        account: grant.account.name,
+        at: Date.now(),
+        costs: lane.costsOf(grant),
+      });
+    } catch (error) {
+      this.#host.onFatal(error);
+    }
+  }
+
+  #lane(options: ResolvedLane): Lane {
+    const share = this.#options.shard ?? ALONE;
+    let shares = this.#inUse.lanes.get(options);
+    if (shares === undefined) {
+      shares = new Map();
+      this.#inUse.lanes.set(options, shares);
+    }
+    const name = `${share.index}/${share.count}`;
+    let lane = shares.get(name);
+    if (lane === undefined) {
+      lane = new Lane(options, share, Math.random);
+      this.#new.add(lane);
+      shares.set(name, lane);
+    }
+    return lane;
+  }
+}
