@@ -175,10 +175,10 @@ class HttpCall {
   }
 
   async #watch(running: Call): Promise<void> {
-    const log = new EventLog(this.#messages, { indexOf: (index) => index, nameOf: () => undefined });
+    const log = new EventLog(this.#messages);
     for await (const event of running.run.events()) {
       if (event.type === 'progress') this.#display.update(event.progress);
-      log.tell(event);
+      log.show(event);
     }
   }
 
