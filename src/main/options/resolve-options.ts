@@ -10,7 +10,11 @@ import type { Outcome } from '../../protocol/outcome.js';
 import type { Services } from '../../protocol/task.js';
 import { MIN_STALE_MS } from '../../session/limits.js';
 import { nearest } from '../../text/nearest.js';
+import type { ThreadOptions } from '../executor/threads/thread-pool.js';
 import type { Progress } from '../figures/counters.js';
+import type { FailureLimit } from '../figures/failure-watch.js';
+import type { RetryPolicy } from '../lanes/backoff.js';
+import type { ResolvedLane } from '../lanes/resolved-lane.js';
 import {
   boolean,
   callback,
@@ -23,35 +27,17 @@ import {
   refuseUnknown,
 } from './option-checks.js';
 import type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options.js';
-import { type ResolvedLane, resolveLane } from './resolve-lane.js';
+import { resolveLane } from './resolve-lane.js';
 
 /** {@link RuntimeOptions} with nothing left out. */
-export interface ResolvedRuntimeOptions {
-  readonly threads: number;
-  readonly memoryLimitMb: number | undefined;
-  readonly env: Readonly<Record<string, string>> | undefined;
-  readonly taskOutput: 'inherit' | 'stderr';
-  readonly loadTimeoutMs: number;
+export interface ResolvedRuntimeOptions extends ThreadOptions {
   readonly lanes: ReadonlyMap<string, ResolvedLane>;
-}
-
-/** {@link RetryOptions} with nothing left out. */
-export interface ResolvedRetry {
-  readonly attempts: number;
-  readonly backoffMs: number;
-  readonly factor: number;
-  readonly maxDelayMs: number;
-  readonly jitter: 'full' | 'none';
-  readonly retryIf: (error: Error, attempt: number) => boolean;
 }
 
 /** Names the lane of each task, of those that there are. */
 export type LaneChoice = ((input: unknown, index: number) => ResolvedLane) & {
   readonly lanes: readonly ResolvedLane[];
 };
-
-/** How many failures end a run. */
-export type FailureLimit = { readonly count: number } | { readonly share: number } | undefined;
 
 /** {@link RunOptions} with nothing left out; undefined means that the feature is off. */
 export interface ResolvedRunOptions {
@@ -61,7 +47,7 @@ export interface ResolvedRunOptions {
   readonly timeoutMs: number | undefined;
   readonly graceMs: number;
   readonly deadlineMs: number | undefined;
-  readonly retry: ResolvedRetry;
+  readonly retry: RetryPolicy;
   /** The caller has said something of retries. */
   readonly hasRetry: boolean;
   readonly lane: ResolvedLane | LaneChoice | undefined;
@@ -178,7 +164,7 @@ export function resolveRunOptions(
   });
 }
 
-function resolveRetry(retry: RetryOptions = {}): ResolvedRetry {
+function resolveRetry(retry: RetryOptions = {}): RetryPolicy {
   if (typeof retry !== 'object' || retry === null)
     throw expected('retry', 'an object such as { attempts: 3 }', retry);
   refuseUnknown(
