@@ -7,14 +7,14 @@ import { ERROR_CODES } from '../../src/protocol/errors.js';
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
 
-it('docs/errors.md has one section for each error code, and no other', () => {
-  const sections = [...read('docs/errors.md').matchAll(/^## (HEDDLE_\w+)$/gm)].map(([, code]) => code);
+it('docs/reference/errors.md has one section for each error code, and no other', () => {
+  const sections = [...read('docs/reference/errors.md').matchAll(/^## (HEDDLE_\w+)$/gm)].map(([, code]) => code);
 
   expect(sections).toEqual(Object.keys(ERROR_CODES));
 });
 
-it('every test that docs/guarantees.md names exists', () => {
-  const named = [...read('docs/guarantees.md').matchAll(/`(test\/[\w/.-]+)`/g)].map(
+it('every test that docs/design/guarantees.md names exists', () => {
+  const named = [...read('docs/design/guarantees.md').matchAll(/`(test\/[\w/.-]+)`/g)].map(
     ([, path]) => path as string,
   );
 

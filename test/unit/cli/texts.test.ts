@@ -235,8 +235,8 @@ describe('text from outside', () => {
   });
 });
 
-describe('docs/cli.md', () => {
-  const docs = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+describe('docs/reference/cli.md', () => {
+  const docs = readFileSync(new URL('../../../docs/reference/cli.md', import.meta.url), 'utf8');
   const flagsIn = (text: string) =>
     [...text.matchAll(/^\| `(-[^`]+)` \|/gm)].map(([, spec]) => spec?.replaceAll('\\|', '|'));
   /** The part below the heading of a command, down to the next heading. */
