@@ -66,11 +66,11 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'src'));
   mkdirSync(join(folder, 'services'));
   const files = {
-    'package.json': '{ "type": "module" }',
-    'hash.task.js': block('// hash.task.js'),
-    'hash.js': block('// hash.js'),
-    'resize.task.js': 'export default ({ photo }) => photo.toUpperCase();',
-    'fetch.task.js': 'export default (url) => url.length;',
+    'package.json': '{}',
+    'hash.task.mjs': block('// hash.task.mjs'),
+    'hash.mjs': block('// hash.mjs'),
+    'resize.mjs': 'export default ({ photo }) => photo.toUpperCase();',
+    'fetch.mjs': 'export default (url) => url.length;',
     'a.txt': 'a',
     'b.txt': 'b',
     'src/a.ts': 'export {};',
@@ -87,7 +87,7 @@ afterAll(async () => {
 });
 
 it('the library example prints what it promises', async () => {
-  const { text } = await shell('node hash.js');
+  const { text } = await shell('node hash.mjs');
 
   expect(text).toBe(block('0 succeeded'));
 });
@@ -107,7 +107,7 @@ describe.each(['README.md', 'docs/guide/http.md'])('the commands of %s', (page) 
     }
 
     expect(failed).toEqual([]);
-  });
+  }, 180_000);
 
   it('use flags that exist', async () => {
     const shown = commands.flatMap((line) =>

@@ -38,7 +38,7 @@ const PAGES = [
 interface Example {
   readonly page: string;
   readonly language: 'js' | 'ts';
-  /** Its first line, `// hash.task.js`, may name it. */
+  /** Its first line, such as `// hash.task.mjs`, may name it. */
   readonly name: string;
   readonly text: string;
 }
@@ -48,7 +48,7 @@ function examplesOf(page: string): Example[] {
   const found = [...text.matchAll(/((?:^<!-- given: .* -->\n+)*)^```(js|ts)\n([\s\S]*?)^```$/gm)];
   return found.map(([, comments = '', language, code = ''], i) => {
     const given = [...comments.matchAll(/<!-- given: (.*) -->/g)].map(([, declared]) => declared);
-    const [, name = `example-${i}`] = /^\/\/ ([\w.-]+)\.[jt]s$/m.exec(code) ?? [];
+    const [, name = `example-${i}`] = /^\/\/ ([\w.-]+)\.m?[jt]s$/m.exec(code) ?? [];
     return { page, language: language as 'js' | 'ts', name, text: [...given, code, 'export {};'].join('\n') };
   });
 }
