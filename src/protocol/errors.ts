@@ -2,8 +2,8 @@
  * Errors: one class hierarchy and one table of stable codes.
  *
  * Two channels, never mixed. A task that fails is data: an outcome that carries an error. What stops a
- * whole run is thrown as a `HeddleError`. Both use the codes below; docs/errors.md has one section per
- * code, and a test holds the two lists against each other.
+ * whole run is thrown as a `HeddleError`. Both use the codes below. docs/reference/errors.md has one section
+ * for each code, and a test compares the two lists.
  *
  * `instanceof HeddleError` answers by a registered symbol, so that two installed copies of heddle (or an
  * error from another realm) agree.

@@ -1,4 +1,7 @@
-/** The commands, in the order of help. Parsing, help, completion and the test of docs/cli.md are made of this table. */
+/**
+ * The commands, in the order of help. Parsing, help, completion and the test of docs/reference/cli.md use this
+ * table.
+ */
 
 import type { Flag } from '../shell/flag.js';
 import { BENCH_FLAGS } from './bench/bench-flags.js';
