@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { OptionError } from '../protocol/errors.js';
 import type { Outcome } from '../protocol/outcome.js';
 import type { Services } from '../protocol/task.js';
-import { MIN_STALE_MS } from '../session/limits.js';
+import { MIN_STALE_MS } from '../session/stale-times.js';
 import { type ResolvedLane, resolveLane } from './lanes/resolve-lane.js';
 import { nearest } from './nearest.js';
 import {

@@ -1,7 +1,7 @@
 /** What a run is started with: by the runtime, once options are resolved. */
 
 import type { Services } from '../protocol/task.js';
-import type { TaskIdentity } from '../session/manifest.js';
+import type { TaskFingerprint } from '../session/manifest.js';
 import type { ChunkListener, Executor } from './executor/executor.js';
 import type { ThreadLoad } from './executor/thread-pool.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
@@ -15,7 +15,7 @@ export interface RunParts {
   readonly isInline: boolean;
   readonly makeExecutor: (listener: ChunkListener, services: Services) => Executor;
   /** Names the task function; asked only with a session or a cache. */
-  readonly identify: () => TaskIdentity;
+  readonly identify: () => TaskFingerprint;
   /** Lanes that runs of the runtime share. */
   readonly lanes: LanesInUse;
   /** Looks at the event loops of the threads and of this one. */

@@ -7,7 +7,7 @@ import type { Job } from '../protocol/messages.js';
 import { taskKey } from '../protocol/task-key.js';
 import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
 import { ValueCache } from '../session/cache.js';
-import type { TaskIdentity } from '../session/manifest.js';
+import type { TaskFingerprint } from '../session/manifest.js';
 import { WHOLE } from '../session/names.js';
 import { hashIdOf, idOf, shardOf } from '../session/record.js';
 import type { RecordableBlock, Recorder } from '../session/recorder.js';
@@ -43,7 +43,7 @@ export class RunSession implements Recorder, Known {
   /** @throws {@link HeddleError} HEDDLE_SESSION_* */
   static async open(
     options: ResolvedRunOptions,
-    identify: () => TaskIdentity,
+    identify: () => TaskFingerprint,
     inputs: Inputs<unknown>,
     total: number | undefined,
   ): Promise<RunSession> {

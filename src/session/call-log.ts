@@ -13,7 +13,7 @@
 
 import { basename, join } from 'node:path';
 import { disk, readSmall, removeIfThere, writeAll } from './disk.js';
-import { callsName, callsPart, conflicts, newWriter, type Part } from './names.js';
+import { callsName, callsShard, newWriter, overlap, type Shard } from './names.js';
 
 /** A call that was let through. */
 export interface LoggedCall {
@@ -24,7 +24,7 @@ export interface LoggedCall {
   readonly costs: readonly number[];
 }
 
-type Line = readonly [lane: string, account: string | null, at: number, costs: readonly number[]];
+type CallLine = readonly [lane: string, account: string | null, at: number, costs: readonly number[]];
 
 /** A file that has grown to this size, and to twice what was young, is replaced by one with the young lines only. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -34,7 +34,7 @@ export class CallLog {
   /** Calls of earlier processes, ascending. */
   readonly earlier: readonly LoggedCall[];
   readonly #folder: string;
-  readonly #part: Part;
+  readonly #part: Shard;
   readonly #keepMs: number;
   readonly #explained: (error: unknown) => unknown;
   #path: string;
@@ -49,7 +49,7 @@ export class CallLog {
    */
   constructor(
     folder: string,
-    part: Part,
+    part: Shard,
     keepMs: number,
     explained: (error: unknown) => unknown = (error) => error,
   ) {
@@ -58,8 +58,8 @@ export class CallLog {
     this.#keepMs = keepMs;
     this.#explained = explained;
     const files = disk.list(folder).filter((file) => {
-      const other = callsPart(file);
-      return other !== undefined && conflicts(part, other);
+      const other = callsShard(file);
+      return other !== undefined && overlap(part, other);
     });
     this.earlier = this.#young(files);
     [this.#path, this.#fd] = this.#create(this.earlier);
@@ -100,7 +100,7 @@ export class CallLog {
   #write(fd: number, calls: readonly LoggedCall[]): void {
     if (calls.length === 0) return;
     const lines = calls.map(({ lane, account = null, at, costs }) =>
-      JSON.stringify([lane, account, at, costs] satisfies Line),
+      JSON.stringify([lane, account, at, costs] satisfies CallLine),
     );
     const bytes = Buffer.from(`${lines.join('\n')}\n`);
     writeAll(fd, bytes, this.#size);
@@ -122,7 +122,7 @@ export class CallLog {
 
 function parse(line: string): LoggedCall | undefined {
   try {
-    const [lane, account, at, costs] = JSON.parse(line) as Line;
+    const [lane, account, at, costs] = JSON.parse(line) as CallLine;
     if (typeof lane !== 'string' || typeof at !== 'number' || !Array.isArray(costs)) return undefined;
     return { lane, account: account ?? undefined, at, costs };
   } catch {

@@ -17,9 +17,9 @@ import {
   baseEpoch,
   claimEpoch,
   claimName,
-  conflicts,
-  type Part,
-  parseLane,
+  overlap,
+  parseJournalName,
+  type Shard,
   tempName,
   WHOLE,
 } from './names.js';
@@ -31,7 +31,7 @@ const MOST_MISSING = 100_000;
 /** One ownership of a session, or of a part of it. */
 export interface Claim {
   readonly writer: string;
-  readonly part: Part;
+  readonly part: Shard;
   readonly owner: Owner;
   /** ms since the epoch of the clock. */
   readonly since: number;
@@ -45,7 +45,9 @@ export interface NumberedClaim {
 
 /** The highest epoch that was claimed; 0 when none was. A claim that somebody deleted is known by what was written under it. */
 export function newestEpoch(files: readonly string[]): number {
-  const epochs = files.flatMap((file) => claimEpoch(file) ?? parseLane(file)?.epoch ?? baseEpoch(file) ?? []);
+  const epochs = files.flatMap(
+    (file) => claimEpoch(file) ?? parseJournalName(file)?.epoch ?? baseEpoch(file) ?? [],
+  );
   return epochs.reduce((newest, epoch) => Math.max(newest, epoch), 0);
 }
 
@@ -70,11 +72,11 @@ export function currentClaims(folder: string): NumberedClaim[] {
     .flatMap((file) => claimEpoch(file) ?? [])
     .sort((a, b) => b - a);
   const current: NumberedClaim[] = [];
-  const newer: Part[] = [];
+  const newer: Shard[] = [];
   for (const epoch of epochs) {
     const claim = readClaim(folder, epoch);
     const part = claim?.part ?? WHOLE;
-    if (!newer.some((each) => conflicts(each, part))) current.push({ epoch, claim });
+    if (!newer.some((each) => overlap(each, part))) current.push({ epoch, claim });
     newer.push(part);
     // Whoever claimed the whole batch overtook everything before.
     if (part.count === 1) break;
@@ -125,10 +127,10 @@ function fillGaps(folder: string, temp: string, epoch: number): void {
 /** Tells a writer whether it has been overtaken. */
 export class Fence {
   readonly #folder: string;
-  readonly #part: Part;
+  readonly #part: Shard;
   #next: number;
 
-  constructor(folder: string, epoch: number, part: Part) {
+  constructor(folder: string, epoch: number, part: Shard) {
     this.#folder = folder;
     this.#part = part;
     this.#next = epoch + 1;
@@ -138,7 +140,7 @@ export class Fence {
   check(): void {
     while (disk.stat(join(this.#folder, claimName(this.#next))) !== undefined) {
       const claim = readClaim(this.#folder, this.#next);
-      if (claim === undefined || conflicts(claim.part, this.#part)) throw fenced(this.#folder, claim);
+      if (claim === undefined || overlap(claim.part, this.#part)) throw fenced(this.#folder, claim);
       this.#next++;
     }
   }

@@ -1,9 +1,9 @@
 /**
  * Compaction: everything that was recorded before an epoch, as one file, the base of that epoch.
  *
- * Only the owner of the whole batch compacts, for only it has sealed every older lane. The base is written beside, synced, and renamed
+ * Only the owner of the whole batch compacts, for only it has sealed every older journal. The base is written beside, synced, and renamed
  * to `base-<epoch>.log`; that name is the commit: from then on readers take the base and pass over what is older. A compactor that
- * was overtaken meanwhile does no harm: its base says the same as the lanes it would replace, and it deletes nothing.
+ * was overtaken meanwhile does no harm: its base says the same as the journals it would replace, and it deletes nothing.
  *
  *   frame 0: {"@head":{...}}   frames: the last line of each task, as it stood   last frame: notes, {"@close":{"records":n}}
  */
@@ -17,12 +17,14 @@ import { jobLine, noteLine } from './record.js';
 import type { Recorded, StartedAttempt } from './recorded.js';
 import type { Head } from './recovery.js';
 
-/** A session with so many lanes is compacted. */
-const MANY_LANES = 8;
+/** A session with so many journals is compacted. */
+const MANY_JOURNALS = 8;
 
 /** Whether compacting would be worth it. */
-export function isWorthCompacting(recorded: Recorded, lanes: number): boolean {
-  return lanes >= MANY_LANES || recorded.superseded > recorded.counts.succeeded + recorded.counts.failed;
+export function isWorthCompacting(recorded: Recorded, journals: number): boolean {
+  return (
+    journals >= MANY_JOURNALS || recorded.superseded > recorded.counts.succeeded + recorded.counts.failed
+  );
 }
 
 /** Writes the base. It counts when this fulfils. */

@@ -1,5 +1,5 @@
 /**
- * Frames: how bytes stand in a lane or a base.
+ * Frames: how bytes stand in a journal or a base.
  *
  *   #H1 <crc> <bytes> <records> <number>\n      one line of ASCII
  *   <body>                                      <bytes> long: lines of JSON, each with its \n

@@ -1,5 +1,5 @@
 /**
- * The journal: the lane of one writer, appended by group commit.
+ * The journal of one writer, appended by group commit.
  *
  * Whatever is appended while a flush is in progress leaves with the next one: one write, one fdatasync, however many records.
  * A fast disk gives small groups, a slow disk large ones. A run in which outcomes come in bunches may also ask for a pause behind each
@@ -9,9 +9,9 @@
  *                        └────► fdatasync ─────────┴─► the promises of the group fulfil
  *
  * Invariants:
- *   1. A promise fulfils only when its bytes are on the disk, under the lane's own name, and no newer writer had claimed the session
+ *   1. A promise fulfils only when its bytes are on the disk, under the journal's own name, and no newer writer had claimed the session
  *      when they were written (claims.ts).
- *   2. A lane belongs to one life of one process; nobody ever appends to a file that another life has written.
+ *   2. A journal belongs to one life of one process; nobody ever appends to a file that another life has written.
  *   3. After the first error nothing is written any more. A failed sync is not repeated: the kernel may have dropped the
  *      pages, and a second sync would lie.
  */
@@ -68,7 +68,7 @@ class Group {
   }
 }
 
-/** The writer of one lane. */
+/** The writer of one journal. */
 export class Journal {
   readonly file: string;
   readonly #path: string;
@@ -94,7 +94,7 @@ export class Journal {
   }
 
   /**
-   * Creates a lane that begins with this line. It exists, durably, when this fulfils.
+   * Creates a journal that begins with this line. It exists, durably, when this fulfils.
    *
    * @param pauseMs - from the start of a flush of several records to the next one, unless much is waiting
    */

@@ -11,8 +11,8 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import type { LockOptions } from 'proper-lockfile';
 import { disk, isMissing } from './disk.js';
-import { MIN_STALE_MS } from './limits.js';
 import { liveName, MANIFEST_LOCK } from './names.js';
+import { MIN_STALE_MS } from './stale-times.js';
 
 /** The short lock is held for milliseconds: this old, its process was killed. */
 const SHORT_STALE_MS = MIN_STALE_MS;

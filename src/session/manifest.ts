@@ -1,7 +1,7 @@
 /**
  * The manifest, `session.json`: what a session is and how its runs stand, for people, for `heddle status`, and as a second witness.
  *
- * It is a hint. All that matters stands in the heads of the lanes as well, and a manifest that is missing or torn is made anew from
+ * It is a hint. All that matters stands in the heads of the journals as well, and a manifest that is missing or torn is made anew from
  * there. It is written whole, under the lock, as a temporary file that is renamed into place; it is read again afterwards, because
  * write-file-atomic does not notice a short write, and the folder is synced, which it leaves out. `crc` is the CRC-32 of the rest as
  * compact JSON.
@@ -20,7 +20,7 @@ export interface Identity {
   /** Random, given when the session is made. */
   readonly session: string;
   readonly createdAt: string;
-  readonly task: TaskIdentity;
+  readonly task: TaskFingerprint;
   /** How tasks are named: `hash` of their inputs, or the text of the `key` option. */
   readonly keys: string;
   /** What the command needs to run the batch again. */
@@ -28,7 +28,7 @@ export interface Identity {
 }
 
 /** Which task function the outcomes come from. */
-export interface TaskIdentity {
+export interface TaskFingerprint {
   /** Path of its module, or the name of an inline function. */
   readonly name: string;
   /** SHA-256 of the module's file, or of the function's text, in hexadecimal. */
@@ -55,7 +55,7 @@ export interface RunState {
 export interface Manifest {
   readonly format: number;
   readonly identity: Identity;
-  /** By lane: bytes that were told to be durable. Finds a lane that was cut off or deleted. */
+  /** By journal: bytes that were told to be durable. Finds a journal that was cut off or deleted. */
   readonly marks: Readonly<Record<string, number>>;
   /** The newest run of each part, by `1of1`, `2of8`, … */
   readonly runs: Readonly<Record<string, RunState>>;

@@ -2,7 +2,7 @@
  * Opening a session to write to it, in this order:
  *
  *   the folder is fit → it is a session of this task and batch → nobody who is alive owns an overlapping part → `live` lock →
- *   claim (from here on older writers are fenced) → recovery → own lane, whose head seals the older ones → manifest
+ *   claim (from here on older writers are fenced) → recovery → own journal, whose head seals the older ones → manifest
  *
  * Up to the lock nothing is changed. Whoever loses the race for the claim looks again at who owns the session. An owner that is dead
  * for certain is replaced at once, one that does not answer after the stale time, one that lives never.
@@ -21,28 +21,32 @@ import { type Identity, readManifest } from './manifest.js';
 import {
   baseEpoch,
   baseName,
-  conflicts,
   isOurs,
-  laneName,
+  journalName,
   MANIFEST,
   newWriter,
-  type Part,
-  parseLane,
+  overlap,
+  parseJournalName,
+  type Shard,
 } from './names.js';
 import { livenessOf, thisProcess } from './owner.js';
 import { setAside } from './quarantine.js';
 import { hashIdOf, idOf, noteLine } from './record.js';
 import { type Head, headOf, MOST_TRIES, type Recovery, recover } from './recovery.js';
+import { STALE_MS } from './stale-times.js';
 
 /** What a session is opened with. */
-export interface OpenRequest {
+export interface SessionRequest {
   readonly folder: string;
-  readonly part: Part;
+  readonly part: Shard;
   /** Without the parts that a new session gets. */
   readonly identity: Omit<Identity, 'session' | 'createdAt'>;
   /** Continue the session even if its task or its keys are others. */
   readonly force: boolean;
-  readonly staleMs: number;
+  /** @defaultValue {@link STALE_MS} */
+  readonly staleMs?: number | undefined;
+  /** Length of the batch, if known. */
+  readonly total?: number | undefined;
   /** See journal.ts. @defaultValue 0 */
   readonly pauseMs?: number | undefined;
   /** Says whether the outcomes in the session are of this batch; `has` tells whether a key has one. Undefined: nobody can tell. */
@@ -66,7 +70,7 @@ export interface OpenedSession {
 }
 
 /** @throws {@link HeddleError} HEDDLE_SESSION_*, and errors of the file system */
-export async function openSession(request: OpenRequest): Promise<OpenedSession> {
+export async function openSession(request: SessionRequest): Promise<OpenedSession> {
   const { folder, part } = request;
   await makeFolder(folder);
   // One of a newer format is refused here, before anything is changed.
@@ -85,7 +89,7 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
       // Chosen before it is known who owns the session: a claim that is made meanwhile takes this number away.
       epoch = newestEpoch(disk.list(folder)) + 1;
       await refuseLiveOwners(request);
-      if (!isHeld) releaseLive = await holdLive(folder, writer, request.staleMs);
+      if (!isHeld) releaseLive = await holdLive(folder, writer, request.staleMs ?? STALE_MS);
       isHeld = true;
     } while (!(await tryClaim(folder, epoch, claim)));
     fence = new Fence(folder, epoch, part);
@@ -94,18 +98,20 @@ export async function openSession(request: OpenRequest): Promise<OpenedSession> 
     const recovery = await recover(folder, { marks, sync: true });
     try {
       await checkBatch(request, recovery);
-      // Before the new head says how many bytes of each lane count: what is cut off by that is damage to nobody who comes later.
+      // Before the new head says how many bytes of each journal count: what is cut off by that is damage to nobody who comes later.
       const told = (await setAside(folder, recovery.damages)).map(
         (damage) => `damaged: ${damage}; the tasks it held run again`,
       );
       const identity = identityOf(request, known ?? recovery.identity);
       const seals = Object.fromEntries(
-        Object.entries(recovery.lanes).filter(([file]) => conflicts(parseLane(file)?.part as Part, part)),
+        Object.entries(recovery.journals).filter(([file]) =>
+          overlap(parseJournalName(file)?.part as Shard, part),
+        ),
       );
       const head: Head = { format: FORMAT, epoch, part, seals, identity };
       const journal = await Journal.create(
         folder,
-        laneName(epoch, part, writer),
+        journalName(epoch, part, writer),
         fence,
         noteLine({ '@head': head }),
         request.pauseMs ?? 0,
@@ -196,10 +202,10 @@ export async function identityIn(folder: string): Promise<Identity | undefined> 
 
 async function lookForIdentity(folder: string): Promise<Identity | undefined> {
   const files = disk.list(folder);
-  const lanes = files.flatMap((file) => parseLane(file) ?? []).sort((a, b) => b.epoch - a.epoch);
+  const journals = files.flatMap((file) => parseJournalName(file) ?? []).sort((a, b) => b.epoch - a.epoch);
   const bases = files.flatMap((file) => baseEpoch(file) ?? []).sort((a, b) => b - a);
-  const journals = [...lanes.map(({ file }) => file), ...bases.map(baseName)];
-  for (const file of journals) {
+  const withHeads = [...journals.map(({ file }) => file), ...bases.map(baseName)];
+  for (const file of withHeads) {
     const fd = disk.openToRead(join(folder, file));
     try {
       const head = headOf((await firstFrame(fd, file))?.body);
@@ -210,7 +216,7 @@ async function lookForIdentity(folder: string): Promise<Identity | undefined> {
   }
   const found = readManifest(folder);
   if (found.kind === 'sound') return found.manifest.identity;
-  const isEmpty = !journals.some((file) => (disk.stat(join(folder, file))?.size ?? 0) > 0);
+  const isEmpty = !withHeads.some((file) => (disk.stat(join(folder, file))?.size ?? 0) > 0);
   if (found.kind === 'missing' && isEmpty) return undefined;
   const reason =
     found.kind === 'damaged' ? `${MANIFEST} is damaged (${found.reason})` : `${MANIFEST} is missing`;
@@ -221,7 +227,7 @@ async function lookForIdentity(folder: string): Promise<Identity | undefined> {
   );
 }
 
-function identityOf({ identity }: OpenRequest, known: Identity | undefined): Identity {
+function identityOf({ identity }: SessionRequest, known: Identity | undefined): Identity {
   if (known === undefined) {
     const createdAt = new Date().toISOString();
     return { session: newWriter().split('-')[1] as string, createdAt, ...identity };
@@ -234,7 +240,7 @@ function identityOf({ identity }: OpenRequest, known: Identity | undefined): Ide
 async function checkIdentity(
   folder: string,
   known: Identity,
-  { identity, force }: OpenRequest,
+  { identity, force }: SessionRequest,
 ): Promise<string[]> {
   const { task, keys } = identity;
   const isSameTask = task.name === known.task.name || task.hash === known.task.hash;
@@ -254,7 +260,7 @@ async function checkIdentity(
 }
 
 async function checkBatch(
-  { folder, isBatch, force, identity }: OpenRequest,
+  { folder, isBatch, force, identity }: SessionRequest,
   { recorded }: Recovery,
 ): Promise<void> {
   const { length } = recorded.slots();
@@ -286,9 +292,9 @@ function shownKeys(keys: string): string {
 }
 
 /** @throws {@link HeddleError} HEDDLE_SESSION_BUSY */
-async function refuseLiveOwners({ folder, part, staleMs }: OpenRequest): Promise<void> {
+async function refuseLiveOwners({ folder, part, staleMs = STALE_MS }: SessionRequest): Promise<void> {
   for (const { claim } of currentClaims(folder)) {
-    if (claim === undefined || !conflicts(claim.part, part) || !isOwned(folder, claim, staleMs)) continue;
+    if (claim === undefined || !overlap(claim.part, part) || !isOwned(folder, claim, staleMs)) continue;
     const { owner, since } = claim;
     const what =
       claim.part.count === 1 ? 'The session' : `Shard ${claim.part.index}/${claim.part.count} of the session`;

@@ -8,15 +8,15 @@
  * inputs, whose key is `<hash>-<n>`; for a key of the user's own the first 128 bits of its SHA-256. `key` is there when it is not the id. The first three fields stand in this order, so that recovery finds them without parsing. `value` is left out when
  * it is undefined; where JSON would change it, `"valueClone":"<base64>"` or `"errorClone"` holds the structured clone instead.
  *
- *   {"@head":{...}}                first line of a lane (journal.ts) or a base (compaction.ts)
+ *   {"@head":{...}}                first line of a journal (journal.ts) or a base (compaction.ts)
  *   {"@started":["<id>",<attempt>,<ms>]}   an attempt is about to begin (only for tasks that ask for it)
  *   {"@unstarted":"<id>"}          that attempt never began
  *   {"@submitted":["<id>",<handle>,"<account>"]}  the task's work goes on elsewhere, as the job that the handle names; of several the last counts
  *   {"@moved":[["<id>",<index>]]}  where tasks stand in the batch of the newest run, if elsewhere than recorded
  *   {"@gone":["<id>"]}, {"@back":["<id>"]}   tasks that the batch has no longer, has again
- *   {"@close":{...}}               last line of a lane whose run ended in good order
+ *   {"@close":{...}}               last line of a journal whose run ended in good order
  *
- * Of several records of one task the last counts, in the order base, lanes by epoch, frames, lines.
+ * Of several records of one task the last counts, in the order base, journals by epoch, frames, lines.
  */
 
 import { hash } from 'node:crypto';
@@ -126,7 +126,7 @@ function cloned(base64: string | undefined): unknown {
 }
 
 /** A note that the session makes for itself. */
-export type Note =
+export type SessionNote =
   | { readonly '@head': unknown }
   | { readonly '@started': readonly [id: string, attempt: number, at: number] }
   | { readonly '@unstarted': string }
@@ -137,7 +137,7 @@ export type Note =
   | { readonly '@close': unknown };
 
 /** The line of a note, with its newline. */
-export function noteLine(note: Note): string {
+export function noteLine(note: SessionNote): string {
   return `${JSON.stringify(note)}\n`;
 }
 
@@ -156,7 +156,7 @@ const [NEWLINE, QUOTE_AT, AT, F, ZERO, NINE] = [10, 2, 64, 102, 48, 57];
 export interface BodyReader {
   /** An outcome: where its id and its line stand in the body. */
   onOutcome(idAt: number, status: 'succeeded' | 'failed', index: number, from: number, to: number): void;
-  onNote(note: Note): void;
+  onNote(note: SessionNote): void;
 }
 
 /** Goes through the lines of a body without parsing the outcomes. */
@@ -165,7 +165,7 @@ export function readBody(body: Buffer, reader: BodyReader): void {
     const to = body.indexOf(NEWLINE, from);
     if (to === -1) break;
     if (body[from + QUOTE_AT] === AT) {
-      reader.onNote(JSON.parse(body.toString('utf8', from, to)) as Note);
+      reader.onNote(JSON.parse(body.toString('utf8', from, to)) as SessionNote);
     } else {
       const status = body[from + STATUS_AT] === F ? 'failed' : 'succeeded';
       let at = from + STATUS_AT + INDEX_AFTER[status];

@@ -59,7 +59,7 @@ export class Recorded {
   /** Adds a file whose lines will be told; its descriptor is closed by `close`. */
   addFile(name: string, fd: number): number {
     if (this.#files.length >= MOST_FILES) {
-      const message = `The session has more than ${MOST_FILES} lanes; run the whole batch once, without a shard: that joins them`;
+      const message = `The session has more than ${MOST_FILES} journals; run the whole batch once, without a shard: that joins them`;
       throw new HeddleError('HEDDLE_SESSION_DAMAGED', message);
     }
     return this.#files.push({ name, fd }) - 1;

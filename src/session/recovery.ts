@@ -1,13 +1,13 @@
 /**
- * Recovery: what a session holds, read from its base and its lanes.
+ * Recovery: what a session holds, read from its base and its journals.
  *
  * Which bytes count:
- *   1. The base of the highest epoch holds all that was recorded before its epoch; older lanes and bases are left-overs. Should that
- *      base be damaged, left-over lanes help out: they count as if they stood in front of it.
- *   2. A lane is sealed when the head of a lane with a higher epoch and an overlapping part exists: the highest such head says how
- *      many of its bytes count (none, if it does not name the lane). Its writer was fenced before that length was read.
- *   3. A lane that nobody sealed counts up to its last good frame.
- * Records merge in the order base, lanes by epoch; of one task the last one counts.
+ *   1. The base of the highest epoch holds all that was recorded before its epoch; older journals and bases are left-overs. Should that
+ *      base be damaged, left-over journals help out: they count as if they stood in front of it.
+ *   2. A journal is sealed when the head of a journal with a higher epoch and an overlapping part exists: the highest such head says how
+ *      many of its bytes count (none, if it does not name the journal). Its writer was fenced before that length was read.
+ *   3. A journal that nobody sealed counts up to its last good frame.
+ * Records merge in the order base, journals by epoch; of one task the last one counts.
  *
  * Reading takes no lock. A file that vanishes meanwhile means that somebody compacted the session: reading starts again.
  */
@@ -17,16 +17,24 @@ import { disk, isMissing } from './disk.js';
 import { FORMAT, newerFormat } from './format.js';
 import { type Damage, firstFrame, type Scan, scanFrames } from './frames.js';
 import type { Identity } from './manifest.js';
-import { baseEpoch, baseName, claimEpoch, conflicts, type LaneName, type Part, parseLane } from './names.js';
-import { type BodyReader, type Note, readBody } from './record.js';
+import {
+  baseEpoch,
+  baseName,
+  claimEpoch,
+  type JournalName,
+  overlap,
+  parseJournalName,
+  type Shard,
+} from './names.js';
+import { type BodyReader, readBody, type SessionNote } from './record.js';
 import { Recorded } from './recorded.js';
 
-/** The first line of a lane or a base. */
+/** The first line of a journal or a base. */
 export interface Head {
   readonly format: number;
   readonly epoch: number;
-  readonly part: Part;
-  /** Bytes that count of each older lane that this one overlaps and that is still needed. */
+  readonly part: Shard;
+  /** Bytes that count of each older journal that this one overlaps and that is still needed. */
   readonly seals: Readonly<Record<string, number>>;
   readonly identity: Identity;
 }
@@ -34,8 +42,8 @@ export interface Head {
 /** What was found in a session. */
 export interface Recovery {
   readonly recorded: Recorded;
-  /** Bytes that count of each lane that is still needed. */
-  readonly lanes: Readonly<Record<string, number>>;
+  /** Bytes that count of each journal that is still needed. */
+  readonly journals: Readonly<Record<string, number>>;
   readonly base: number | undefined;
   /** From the newest head that can be read. */
   readonly identity: Identity | undefined;
@@ -46,7 +54,7 @@ export interface Recovery {
 
 /** What is known beforehand. */
 export interface RecoveryOptions {
-  /** Bytes of lanes that were once told to be durable, from the manifest. */
+  /** Bytes of journals that were once told to be durable, from the manifest. */
   readonly marks: Readonly<Record<string, number>>;
   /** Syncs what counts: who builds on it must not lose it. */
   readonly sync: boolean;
@@ -68,7 +76,7 @@ export async function recover(folder: string, options: RecoveryOptions): Promise
   }
 }
 
-interface OpenLane extends LaneName {
+interface OpenJournal extends JournalName {
   readonly fd: number;
   readonly number: number;
   head: Head | undefined;
@@ -94,28 +102,31 @@ class RecoveryAttempt implements BodyReader {
     const files = disk.list(this.#folder);
     const base = this.#chooseBase(files);
     const isBaseSound = base === 0 || (await this.#readBase(base));
-    const lanes = await this.#openLanes(
-      files.flatMap((file) => parseLane(file) ?? []).filter(({ epoch }) => epoch >= base || !isBaseSound),
+    const journals = await this.#openJournals(
+      files
+        .flatMap((file) => parseJournalName(file) ?? [])
+        .filter(({ epoch }) => epoch >= base || !isBaseSound),
     );
     const ends: Record<string, number> = {};
     let isBaseDue = !isBaseSound;
-    for (const lane of lanes) {
-      if (isBaseDue && lane.epoch >= base) {
+    for (const journal of journals) {
+      if (isBaseDue && journal.epoch >= base) {
         await this.#readBaseAgain(base);
         isBaseDue = false;
       }
-      const sealedAt = sealOf(lane, lanes);
-      const atLeast = sealedAt === undefined ? (this.#options.marks[lane.file] ?? 0) : 0;
-      if (this.#options.sync && sealedAt === undefined) await disk.sync(lane.fd);
-      const scan = await this.#scan(lane.file, lane.fd, lane.number, sealedAt, atLeast);
-      if (sealedAt !== 0) ends[lane.file] = sealedAt === undefined ? scan.end : Math.min(scan.end, sealedAt);
+      const sealedAt = sealOf(journal, journals);
+      const atLeast = sealedAt === undefined ? (this.#options.marks[journal.file] ?? 0) : 0;
+      if (this.#options.sync && sealedAt === undefined) await disk.sync(journal.fd);
+      const scan = await this.#scan(journal.file, journal.fd, journal.number, sealedAt, atLeast);
+      if (sealedAt !== 0)
+        ends[journal.file] = sealedAt === undefined ? scan.end : Math.min(scan.end, sealedAt);
     }
-    this.#findMissing(lanes, base);
+    this.#findMissing(journals, base);
     return {
       recorded: this.recorded,
-      lanes: ends,
+      journals: ends,
       base: base === 0 ? undefined : base,
-      identity: lanes.findLast(({ head }) => head !== undefined)?.head?.identity ?? this.#baseIdentity,
+      identity: journals.findLast(({ head }) => head !== undefined)?.head?.identity ?? this.#baseIdentity,
       damages: this.#damages,
       tornBytes: this.#tornBytes,
     };
@@ -123,9 +134,12 @@ class RecoveryAttempt implements BodyReader {
 
   #baseIdentity: Identity | undefined;
 
-  /** The newest base that an owner of this session can have written: with a base goes a lane or a claim. Others are told. */
+  /** The newest base that an owner of this session can have written: with a base goes a journal or a claim. Others are told. */
   #chooseBase(files: readonly string[]): number {
-    const owners = Math.max(0, ...files.map((file) => claimEpoch(file) ?? parseLane(file)?.epoch ?? 0));
+    const owners = Math.max(
+      0,
+      ...files.map((file) => claimEpoch(file) ?? parseJournalName(file)?.epoch ?? 0),
+    );
     const bases = files.flatMap((file) => baseEpoch(file) ?? []);
     const isOwned = (epoch: number) => owners === 0 || epoch <= owners;
     for (const epoch of bases.filter((each) => !isOwned(each)))
@@ -148,7 +162,7 @@ class RecoveryAttempt implements BodyReader {
     return this.#damages.length === before;
   }
 
-  /** Behind older lanes, for what it says of a task is newer. Its damages are known by now. */
+  /** Behind older journals, for what it says of a task is newer. Its damages are known by now. */
   async #readBaseAgain(epoch: number): Promise<void> {
     const name = baseName(epoch);
     const fd = disk.openToRead(join(this.#folder, name));
@@ -157,15 +171,15 @@ class RecoveryAttempt implements BodyReader {
     this.#damages.length = known;
   }
 
-  async #openLanes(names: LaneName[]): Promise<OpenLane[]> {
-    const lanes: OpenLane[] = [];
+  async #openJournals(names: JournalName[]): Promise<OpenJournal[]> {
+    const journals: OpenJournal[] = [];
     for (const name of names.sort((a, b) => a.epoch - b.epoch)) {
       const fd = disk.openToRead(join(this.#folder, name.file));
       const number = this.recorded.addFile(name.file, fd);
       const head = headOf((await firstFrame(fd, name.file))?.body);
-      lanes.push({ ...name, fd, number, head });
+      journals.push({ ...name, fd, number, head });
     }
-    return lanes;
+    return journals;
   }
 
   async #scan(
@@ -190,7 +204,7 @@ class RecoveryAttempt implements BodyReader {
     this.recorded.add(this.#body, idAt, status, index, this.#file, this.#bodyAt + from, to - from);
   }
 
-  onNote(note: Note): void {
+  onNote(note: SessionNote): void {
     const { recorded } = this;
     if ('@started' in note) {
       const [id, attempt, at] = note['@started'];
@@ -211,28 +225,28 @@ class RecoveryAttempt implements BodyReader {
     }
   }
 
-  /** Lanes that count, by a head or by the manifest, and are not there. */
-  #findMissing(lanes: readonly OpenLane[], base: number): void {
-    const there = new Set(lanes.map(({ file }) => file));
+  /** Journals that count, by a head or by the manifest, and are not there. */
+  #findMissing(journals: readonly OpenJournal[], base: number): void {
+    const there = new Set(journals.map(({ file }) => file));
     const named = [
       Object.entries(this.#options.marks),
-      ...lanes.map(({ head }) => Object.entries(head?.seals ?? {})),
+      ...journals.map(({ head }) => Object.entries(head?.seals ?? {})),
     ];
     for (const [file, bytes] of new Map(named.flat())) {
-      const lane = parseLane(file);
-      if (lane === undefined || lane.epoch < base || there.has(file)) continue;
-      const due = sealOf(lane, lanes) ?? bytes;
+      const journal = parseJournalName(file);
+      if (journal === undefined || journal.epoch < base || there.has(file)) continue;
+      const due = sealOf(journal, journals) ?? bytes;
       if (due > 0) this.#damages.push({ file, offset: 0, bytes: due, reason: 'missing' });
     }
   }
 }
 
-/** How many bytes of a lane count, if somebody sealed it. */
-function sealOf(lane: LaneName, lanes: readonly OpenLane[]): number | undefined {
-  const sealing = lanes.findLast(
-    ({ epoch, part, head }) => head !== undefined && epoch > lane.epoch && conflicts(part, lane.part),
+/** How many bytes of a journal count, if somebody sealed it. */
+function sealOf(journal: JournalName, journals: readonly OpenJournal[]): number | undefined {
+  const sealing = journals.findLast(
+    ({ epoch, part, head }) => head !== undefined && epoch > journal.epoch && overlap(part, journal.part),
   );
-  return sealing === undefined ? undefined : (sealing.head?.seals[lane.file] ?? 0);
+  return sealing === undefined ? undefined : (sealing.head?.seals[journal.file] ?? 0);
 }
 
 /** The head in the first frame of a file, if there is one. */

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { disk, isMissing } from './disk.js';
 import { readManifest } from './manifest.js';
-import { claimEpoch, MANIFEST, parseLane, stateVersion } from './names.js';
+import { claimEpoch, MANIFEST, parseJournalName, stateVersion } from './names.js';
 import { sessionError } from './session-error.js';
 
 /** True when a session stands there. */
@@ -29,7 +29,8 @@ export function readSize(folder: string): { readonly bytes: number; readonly cha
     const stats = disk.stat(join(folder, file));
     if (stats === undefined) continue;
     bytes += stats.size;
-    if (parseLane(file) !== undefined || file === MANIFEST) changedAt = Math.max(changedAt, stats.mtimeMs);
+    if (parseJournalName(file) !== undefined || file === MANIFEST)
+      changedAt = Math.max(changedAt, stats.mtimeMs);
   }
   return { bytes, changedAt };
 }

@@ -8,7 +8,6 @@ import { currentClaims } from './claims.js';
 import { disk } from './disk.js';
 import { isSoundState } from './document.js';
 import type { Damage } from './frames.js';
-import { STALE_MS } from './limits.js';
 import { type Identity, type RunState, readManifest } from './manifest.js';
 import { claimEpoch, isOurs, MANIFEST, stateVersion } from './names.js';
 import { identityIn, isOwned } from './open-session.js';
@@ -18,6 +17,7 @@ import { type Recovery, recover } from './recovery.js';
 import { sessionError } from './session-error.js';
 import { isSession } from './session-folder.js';
 import { SessionWriter } from './session-writer.js';
+import { STALE_MS } from './stale-times.js';
 
 /** A run that works, or worked, on a session. */
 export interface SessionRun extends RunState {

@@ -14,24 +14,17 @@ import { CallLog } from './call-log.js';
 import { isWorthCompacting, writeBase } from './compaction.js';
 import { disk, removeIfThere } from './disk.js';
 import { larger } from './id-table.js';
-import { STALE_MS } from './limits.js';
 import { liveState } from './lock.js';
 import { type Identity, type Manifest, ManifestWriter, type RunState } from './manifest.js';
-import { baseEpoch, isManifestTemp, liveWriter, type Part, parseLane, tempPid } from './names.js';
-import { type OpenedSession, type OpenRequest, openSession } from './open-session.js';
+import { baseEpoch, isManifestTemp, liveWriter, parseJournalName, type Shard, tempPid } from './names.js';
+import { type OpenedSession, openSession, type SessionRequest } from './open-session.js';
 import { exists, thisProcess } from './owner.js';
 import { setAside } from './quarantine.js';
 import { hashIdOf, idOf, jobLine, noteLine, recordLine, shardOf } from './record.js';
 import type { Recorded } from './recorded.js';
 import type { RecordableBlock, Recorder } from './recorder.js';
 import { sessionError } from './session-error.js';
-
-/** How a session is opened for a run. */
-export interface SessionRequest extends Omit<OpenRequest, 'staleMs'> {
-  readonly staleMs?: number | undefined;
-  /** Length of the batch, if known. */
-  readonly total?: number | undefined;
-}
+import { STALE_MS } from './stale-times.js';
 
 /** What is known of a task of the batch. */
 export interface SeenTask {
@@ -61,7 +54,7 @@ export class SessionWriter implements Recorder {
   readonly #folder: string;
   readonly #opened: OpenedSession;
   readonly #manifest: ManifestWriter;
-  readonly #part: Part;
+  readonly #part: Shard;
   readonly #idOf: (key: string) => string;
   /** By slot: how often the batch had a task with this id. */
   #seen = new Uint32Array(1024);
@@ -72,7 +65,7 @@ export class SessionWriter implements Recorder {
   #telling: Promise<void> | undefined;
   #compacting: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, part: Part, opened: OpenedSession, notes: string[]) {
+  private constructor(folder: string, part: Shard, opened: OpenedSession, notes: string[]) {
     this.#folder = folder;
     this.#part = part;
     this.#opened = opened;
@@ -87,7 +80,7 @@ export class SessionWriter implements Recorder {
     const { folder, part } = request;
     let opened: OpenedSession | undefined;
     try {
-      opened = await openSession({ ...request, staleMs: request.staleMs ?? STALE_MS });
+      opened = await openSession(request);
       const { damages } = opened.recovery;
       const told: string[] = [];
       if (opened.manifestDamage !== undefined) {
@@ -308,8 +301,8 @@ export class SessionWriter implements Recorder {
   /** Sweeps what crashed processes left, and compacts. */
   #compact(isDamaged: boolean): void {
     const { recovery, head, writer, fence } = this.#opened;
-    const lanes = Object.keys(recovery.lanes).length;
-    const isDue = this.#part.count === 1 && (isDamaged || isWorthCompacting(this.recorded, lanes));
+    const journals = Object.keys(recovery.journals).length;
+    const isDue = this.#part.count === 1 && (isDamaged || isWorthCompacting(this.recorded, journals));
     const work = async () => {
       if (isDue) await writeBase(this.#folder, writer, head, this.recorded);
       fence.check();
@@ -323,7 +316,7 @@ export class SessionWriter implements Recorder {
   #sweep(base: number): void {
     for (const file of disk.list(this.#folder)) {
       const path = join(this.#folder, file);
-      const isOld = (parseLane(file)?.epoch ?? base) < base || (baseEpoch(file) ?? base) < base;
+      const isOld = (parseJournalName(file)?.epoch ?? base) < base || (baseEpoch(file) ?? base) < base;
       const pid = tempPid(file);
       const isLeft = isManifestTemp(file) && Date.now() - (disk.stat(path)?.mtimeMs ?? 0) > STALE_MS;
       if (isOld || isLeft || (pid !== undefined && !exists(pid))) removeIfThere(path);

@@ -3,10 +3,10 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { TaskIdentity } from './manifest.js';
+import type { TaskFingerprint } from './manifest.js';
 
 /** Of a task module. What it imports is not part of the hash. */
-export function moduleIdentity(module: string): TaskIdentity {
+export function moduleIdentity(module: string): TaskFingerprint {
   if (!module.startsWith('file:')) return { name: module, hash: sha256(module) };
   const path = fileURLToPath(module);
   try {
@@ -18,7 +18,7 @@ export function moduleIdentity(module: string): TaskIdentity {
 }
 
 /** Of a function of the caller: its name and its text. */
-export function functionIdentity(task: (...args: never[]) => unknown): TaskIdentity {
+export function functionIdentity(task: (...args: never[]) => unknown): TaskFingerprint {
   return { name: `function ${task.name || '(anonymous)'}`, hash: sha256(String(task)) };
 }
 

@@ -1,4 +1,4 @@
-/** What a session writes it reads again: values, errors and keys of any kind, ids, frames, and lanes that were cut off anywhere. */
+/** What a session writes it reads again: values, errors and keys of any kind, ids, frames, and journals that were cut off anywhere. */
 
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -257,7 +257,7 @@ it('writers that append by turns, each cut off anywhere: a prefix of what each w
   );
   await fc.assert(
     fc.asyncProperty(appends, cuts, async (list, cut) => {
-      const folder = fs.mkdtempSync(join(root, 'lanes-'));
+      const folder = fs.mkdtempSync(join(root, 'journals-'));
       const expected = new Map<string, number>();
       let torn = 0;
       for (const writer of [0, 1, 2]) {

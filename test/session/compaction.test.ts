@@ -131,15 +131,15 @@ it('a shard leaves what is older than a damaged base', async () => {
   expect(values.get('again')).toBe(8);
 });
 
-it('a lane that is older than a damaged base does not bring back what the base had overtaken', async () => {
+it('a journal that is older than a damaged base does not bring back what the base had overtaken', async () => {
   const folder = join(root, 'order');
   // So large that the base has several frames; only its last one, which holds no outcome, is damaged.
   const base = await compactedHalfway(folder, 'x'.repeat(300_000));
   damage(base, fs.statSync(base).size - 3);
-  // The clearing away had begun with the newer lanes, and of the newest one only the head was written.
-  const lanes = fs.readdirSync(folder).filter((file) => file.startsWith('l-'));
-  for (const file of lanes) if (/^l-00000[678]-/.test(file)) fs.rmSync(join(folder, file));
-  const newest = join(folder, lanes.find((file) => file.startsWith('l-000009-')) as string);
+  // The clearing away had begun with the newer journals, and of the newest one only the head was written.
+  const journals = fs.readdirSync(folder).filter((file) => file.startsWith('l-'));
+  for (const file of journals) if (/^l-00000[678]-/.test(file)) fs.rmSync(join(folder, file));
+  const newest = join(folder, journals.find((file) => file.startsWith('l-000009-')) as string);
   const text = fs.readFileSync(newest, 'latin1');
   fs.writeFileSync(newest, text.slice(0, text.indexOf('\n#H1 ') + 1), 'latin1');
   const { values, damages } = await contentOf(folder);

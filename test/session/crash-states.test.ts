@@ -102,7 +102,7 @@ beforeAll(async () => {
     await record(shard, { [`shard ${index}`]: FILL });
     await closeWriter(shard);
   }
-  // Enough lanes for a compaction, which runs beside the first outcomes.
+  // Enough journals for a compaction, which runs beside the first outcomes.
   for (let life = 0; life < 8; life++) {
     const writer = await open();
     await record(writer, {

@@ -11,7 +11,7 @@ import { restoreDisk } from '../support/session-disk.js';
 import {
   closeWriter,
   contentOf,
-  laneIn,
+  journalIn,
   looksDead,
   openWriter,
   put,
@@ -72,12 +72,12 @@ describe('a writer that is overtaken', () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     await put(a, 'a1', 1);
-    const lane = join(folder, laneIn(folder));
+    const journal = join(folder, journalIn(folder));
     Object.assign(disk, {
       stat: (path: string) => {
-        if (path !== lane) return plain.stat(path);
+        if (path !== journal) return plain.stat(path);
         fs.linkSync(join(folder, 'e000001.epoch'), join(folder, 'e000002.epoch'));
-        fs.rmSync(lane);
+        fs.rmSync(journal);
         restoreDisk();
         return plain.stat(path);
       },
@@ -208,7 +208,7 @@ describe('a writer that is overtaken', () => {
     }
   });
 
-  it('while it opens, between its claim and its lane', async () => {
+  it('while it opens, between its claim and its journal', async () => {
     const folder = newFolder();
     const first = await openWriter(folder);
     await put(first, 'old', 0);
@@ -243,7 +243,7 @@ describe('who fences whom', () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     await put(a, 'a', 1);
-    // Somebody else's file with the name of a lane: the next number is above it.
+    // Somebody else's file with the name of a journal: the next number is above it.
     fs.writeFileSync(join(folder, 'l-000009-1of1-zz-00000000000000000000.log'), '');
     looksDead(folder);
     const b = await openWriter(folder);

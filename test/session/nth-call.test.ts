@@ -46,7 +46,7 @@ const onUnhandled = (error: unknown) => unhandled.push(error);
 
 beforeAll(async () => {
   process.on('unhandledRejection', onUnhandled);
-  // So many lanes that the next run compacts.
+  // So many journals that the next run compacts.
   for (let life = 0; life < 8; life++) {
     const writer = await openWriter(template);
     await put(writer, `old ${life}`, life);

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { encodeValue } from '../../src/protocol/encoded-value.js';
 import type { Damage } from '../../src/session/frames.js';
 import { WHOLE } from '../../src/session/names.js';
+import type { SessionRequest } from '../../src/session/open-session.js';
 import type { NewRecord, OutcomeOnDisk } from '../../src/session/record.js';
 import type { RecordableBlock } from '../../src/session/recorder.js';
 import { recover } from '../../src/session/recovery.js';
-import { type SessionRequest, SessionWriter } from '../../src/session/session-writer.js';
+import { SessionWriter } from '../../src/session/session-writer.js';
 
 /** HEDDLE_SOAK=1 runs everything for longer. */
 export const SOAK = process.env['HEDDLE_SOAK'] === '1';
@@ -104,12 +105,12 @@ export async function contentOf(folder: string, marks: Record<string, number> = 
   }
 }
 
-/** The only lane in a folder, or the one of an epoch. */
-export function laneIn(folder: string, epoch?: number): string {
+/** The only journal in a folder, or the one of an epoch. */
+export function journalIn(folder: string, epoch?: number): string {
   const start = epoch === undefined ? 'l-' : `l-${String(epoch).padStart(6, '0')}-`;
-  const lanes = fs.readdirSync(folder).filter((file) => file.startsWith(start) && file.endsWith('.log'));
-  if (lanes.length !== 1) throw new Error(`${lanes.length} lanes ${start} in ${folder}`);
-  return lanes[0] as string;
+  const journals = fs.readdirSync(folder).filter((file) => file.startsWith(start) && file.endsWith('.log'));
+  if (journals.length !== 1) throw new Error(`${journals.length} journals ${start} in ${folder}`);
+  return journals[0] as string;
 }
 
 /** The bytes that the manifest says are durable. */
