@@ -11,7 +11,8 @@ import type { TaskFingerprint } from '../session/manifest.js';
 import { WHOLE } from '../session/names.js';
 import { hashIdOf, idOf, shardOf } from '../session/record.js';
 import type { RecordableBlock, Recorder } from '../session/recorder.js';
-import { SessionWriter, type ToldState } from '../session/session-writer.js';
+import type { ReportedState } from '../session/run-reporter.js';
+import { SessionWriter } from '../session/session-writer.js';
 import type { Chunk } from './executor/executor.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
 import type { Known } from './selection.js';
@@ -53,7 +54,7 @@ export class RunSession implements Recorder, Known {
     if (session === undefined) return new RunSession(undefined, values, options);
     const writer = await SessionWriter.open({
       folder: session.path,
-      part: shard ?? WHOLE,
+      shard: shard ?? WHOLE,
       pauseMs: FLUSH_PAUSE_MS,
       total,
       identity: {
@@ -119,7 +120,7 @@ export class RunSession implements Recorder, Known {
     this.writer?.release();
   }
 
-  async close(state: ToldState, isAllRead: boolean): Promise<void> {
+  async close(state: ReportedState, isAllRead: boolean): Promise<void> {
     await this.writer?.close(state, isAllRead);
   }
 }

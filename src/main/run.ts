@@ -331,7 +331,7 @@ export class RunCore {
     const progress = this.progress();
     const { running, tasksPerSecond, remainingMs } = progress;
     const { total } = this.#source;
-    if (!this.#isEnded) writer?.tell({ status: 'running', total, running, tasksPerSecond, remainingMs });
+    if (!this.#isEnded) writer?.report({ status: 'running', total, running, tasksPerSecond, remainingMs });
     this.events.emit({ type: 'progress', progress });
     try {
       onProgress?.(progress);

@@ -123,7 +123,7 @@ it('a shard leaves what is older than a damaged base', async () => {
   const folder = join(root, 'shard');
   const base = await compactedHalfway(folder);
   damage(base, fs.statSync(base).size - 300);
-  const shard = await openWriter(folder, { part: { index: 1, count: 2 } });
+  const shard = await openWriter(folder, { shard: { index: 1, count: 2 } });
   await closeWriter(shard);
   const { values } = await contentOf(folder);
 

@@ -70,9 +70,9 @@ async function begin(writer: SessionWriter, key: string): Promise<void> {
 }
 
 /** Opens the session; what it finds there counts as acknowledged, for a run builds on it. */
-async function open(part?: { index: number; count: number }): Promise<SessionWriter> {
+async function open(shard?: { index: number; count: number }): Promise<SessionWriter> {
   looksDead(folder);
-  const writer = await openWriter(folder, part === undefined ? {} : { part });
+  const writer = await openWriter(folder, shard === undefined ? {} : { shard });
   const found: string[] = [];
   for (const slot of writer.recorded.slots()) found.push(writer.recorded.read(slot).key);
   recorder.note(({ acknowledged }) => {

@@ -237,7 +237,7 @@ describe('a writer that is overtaken', () => {
 });
 
 describe('who fences whom', () => {
-  const part = (index: number, count: number) => ({ part: { index, count } });
+  const shard = (index: number, count: number) => ({ shard: { index, count } });
 
   it('a writer whose successor took a number far above its own', async () => {
     const folder = newFolder();
@@ -265,15 +265,15 @@ describe('who fences whom', () => {
 
   it('shards of one count leave each other alone, in whatever order they open', async () => {
     const folder = newFolder();
-    const first = await openWriter(folder, part(1, 3));
+    const first = await openWriter(folder, shard(1, 3));
     await put(first, '1', 1);
-    const second = await openWriter(folder, part(2, 3));
+    const second = await openWriter(folder, shard(2, 3));
     await put(first, '1 again', 1);
-    const third = await openWriter(folder, part(3, 3));
+    const third = await openWriter(folder, shard(3, 3));
     for (const [i, shard] of [first, second, third].entries()) await put(shard, `${i} late`, 1);
-    await expect(openWriter(folder, part(2, 3))).rejects.toMatchObject({ code: 'HEDDLE_SESSION_BUSY' });
+    await expect(openWriter(folder, shard(2, 3))).rejects.toMatchObject({ code: 'HEDDLE_SESSION_BUSY' });
     looksDead(folder);
-    const secondAgain = await openWriter(folder, part(2, 3));
+    const secondAgain = await openWriter(folder, shard(2, 3));
     await expect(put(second, 'no', 1)).rejects.toMatchObject(FENCED);
     await put(first, '1 last', 1);
     await put(secondAgain, '2 last', 1);
@@ -295,9 +295,9 @@ describe('who fences whom', () => {
   });
 
   it.each([
-    ['a whole run', part(1, 2), part(1, 1)],
-    ['a shard', part(1, 1), part(2, 2)],
-    ['a shard of another count', part(1, 2), part(2, 3)],
+    ['a whole run', shard(1, 2), shard(1, 1)],
+    ['a shard', shard(1, 1), shard(2, 2)],
+    ['a shard of another count', shard(1, 2), shard(2, 3)],
   ])('%s fences what overlaps', async (_, old, young) => {
     const folder = newFolder();
     const a = await openWriter(folder, old);
@@ -316,7 +316,7 @@ describe('who fences whom', () => {
     const folder = newFolder();
     const acknowledged: string[] = [];
     const one = async (i: number) => {
-      const writer = await openWriter(folder, i % 3 === 0 ? {} : part((i % 2) + 1, 2));
+      const writer = await openWriter(folder, i % 3 === 0 ? {} : shard((i % 2) + 1, 2));
       await put(writer, `key ${i}`, i);
       acknowledged.push(`key ${i}`);
       await closeWriter(writer);

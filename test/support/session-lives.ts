@@ -29,7 +29,7 @@ export const IDENTITY = { task: { name: 'task', hash: 'abc' }, keys: 'the key' }
 export function openWriter(folder: string, more: Partial<SessionRequest> = {}): Promise<SessionWriter> {
   return SessionWriter.open({
     folder,
-    part: WHOLE,
+    shard: WHOLE,
     identity: IDENTITY,
     force: false,
     isBatch: undefined,
