@@ -1,7 +1,4 @@
-/**
- * How the batch of this run differs from what is recorded: tasks that are gone, back again, or at another
- * index.
- */
+/** How the batch of this run differs from what is recorded: tasks that are gone, back, or at another index. */
 
 import { larger } from './id-table.js';
 import type { Shard } from './names.js';

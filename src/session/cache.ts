@@ -59,9 +59,10 @@ export class ValueCache {
   /** Stores a value. Ignores errors: a value that is not stored is computed again. */
   put(inputHash: string, content: EncodedValue): void {
     const { folder, path } = this.#place(inputHash);
-    const rest = `${contentField(content)}}\n`;
     const temp = `${path}.${process.pid}-${this.#suffix}.tmp`;
     try {
+      // The text of a large value may be longer than a string can be.
+      const rest = `${contentField(content)}}\n`;
       if (!this.#folders.has(folder)) disk.makeFolder(folder);
       this.#folders.add(folder);
       const fd = disk.create(temp);

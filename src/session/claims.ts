@@ -47,10 +47,7 @@ export interface NumberedClaim {
   readonly claim: Claim | undefined;
 }
 
-/**
- * The highest epoch that was claimed; 0 for none. Journals and bases count too, because claims may be
- * deleted.
- */
+/** The highest epoch in use; 0 for none. Journals and bases count too, because claims may be deleted. */
 export function newestEpoch(files: readonly string[]): number {
   const epochs = files.flatMap(
     (file) => claimEpoch(file) ?? parseJournalName(file)?.epoch ?? baseEpoch(file) ?? [],

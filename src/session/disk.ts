@@ -9,6 +9,7 @@
 
 import fs, { type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_RDONLY, O_WRONLY } = fs.constants;
 const FILE_MODE = 0o600;
@@ -18,84 +19,46 @@ const CANNOT_SYNC: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM',
 /** The operations. Errors are those of node:fs. */
 export const disk = {
   /** Creates a file that must not exist. */
-  create(path: string): number {
-    return fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
-  },
-  openToRead(path: string): number {
-    return fs.openSync(path, O_RDONLY | O_NOFOLLOW);
-  },
-  close(fd: number): void {
-    fs.closeSync(fd);
-  },
+  create: (path: string): number => fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE),
+  openToRead: (path: string): number => fs.openSync(path, O_RDONLY | O_NOFOLLOW),
+  close: (fd: number): void => fs.closeSync(fd),
   /** Writes some of the bytes and returns how many. */
-  write(fd: number, bytes: Uint8Array, offset: number, position: number): number {
-    return fs.writeSync(fd, bytes, offset, bytes.length - offset, position);
-  },
-  read(fd: number, buffer: Uint8Array, position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
+  write: (fd: number, bytes: Uint8Array, offset: number, position: number): number =>
+    fs.writeSync(fd, bytes, offset, bytes.length - offset, position),
+  read: (fd: number, buffer: Uint8Array, position: number): Promise<number> =>
+    new Promise((resolve, reject) => {
       fs.read(fd, buffer, 0, buffer.length, position, (error, count) =>
         error === null ? resolve(count) : reject(error),
       );
-    });
-  },
-  readNow(fd: number, buffer: Uint8Array, position: number): number {
-    return fs.readSync(fd, buffer, 0, buffer.length, position);
-  },
+    }),
+  readNow: (fd: number, buffer: Uint8Array, position: number): number =>
+    fs.readSync(fd, buffer, 0, buffer.length, position),
   /** The content of the file is on the disk when the promise resolves. */
-  syncData(fd: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
-    });
-  },
-  sync(fd: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.fsync(fd, (error) => (error === null ? resolve() : reject(error)));
-    });
-  },
-  /**
-   * What is at a path; undefined for nothing. Throws any other error, so that it does not pass for nothing.
-   */
-  stat(path: string): Stats | undefined {
-    return fs.lstatSync(path, { throwIfNoEntry: false });
-  },
-  inodeOf(fd: number): number {
-    return fs.fstatSync(fd).ino;
-  },
-  sizeOf(fd: number): number {
-    return fs.fstatSync(fd).size;
-  },
+  syncData: (fd: number): Promise<void> => promisify(fs.fdatasync)(fd),
+  sync: (fd: number): Promise<void> => promisify(fs.fsync)(fd),
+  /** What is at a path; undefined for nothing. Any other error is thrown. */
+  stat: (path: string): Stats | undefined => fs.lstatSync(path, { throwIfNoEntry: false }),
+  inodeOf: (fd: number): number => fs.fstatSync(fd).ino,
+  sizeOf: (fd: number): number => fs.fstatSync(fd).size,
   /** Gives a file a second name, which must not exist. Of several processes that try, one succeeds. */
-  link(from: string, to: string): void {
-    fs.linkSync(from, to);
-  },
-  unlink(path: string): void {
-    fs.unlinkSync(path);
-  },
-  rename(from: string, to: string): void {
-    fs.renameSync(from, to);
-  },
+  link: (from: string, to: string): void => fs.linkSync(from, to),
+  unlink: (path: string): void => fs.unlinkSync(path),
+  rename: (from: string, to: string): void => fs.renameSync(from, to),
   /** Makes a folder and its parents. Returns the highest new one; undefined when all existed. */
   makeFolder(path: string): string | undefined {
     try {
       return fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
     } catch (error) {
-      // Node also reports this for a read-only file system when it makes parents. Without them the error is
-      // right.
+      // With `recursive`, Node also reports a read-only file system so. Without, it reports the real error.
       if (!isMissing(error)) throw error;
       fs.mkdirSync(path, { mode: FOLDER_MODE });
       return path;
     }
   },
   /** Removes an empty folder. */
-  removeFolder(path: string): void {
-    fs.rmdirSync(path);
-  },
-  removeTree(path: string): void {
-    fs.rmSync(path, { recursive: true, force: true });
-  },
-  list(path: string): string[] {
-    return fs.readdirSync(path);
-  },
+  removeFolder: (path: string): void => fs.rmdirSync(path),
+  removeTree: (path: string): void => fs.rmSync(path, { recursive: true, force: true }),
+  list: (path: string): string[] => fs.readdirSync(path),
 };
 
 /** Writes all of the bytes, however many calls it takes. */

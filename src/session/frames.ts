@@ -91,10 +91,7 @@ export interface Scan {
 
 /** How far to read. */
 export interface ScanOptions {
-  /**
-   * Bytes that count: a shorter file is damaged, and what follows is ignored. Undefined: the whole file
-   * counts.
-   */
+  /** Bytes that count: a shorter file is damaged, a longer one is cut. Undefined: all of them. */
   readonly sealedAt: number | undefined;
   /** So many bytes are known to have been durable. */
   readonly atLeast: number;

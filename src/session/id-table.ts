@@ -107,10 +107,7 @@ export class IdTable {
   }
 }
 
-/**
- * Hashes the id at an offset. The multiplier is 2^32 divided by the golden ratio (Knuth, multiplicative
- * hashing).
- */
+/** Hashes the id at an offset. The multiplier is 2^32 divided by the golden ratio (Knuth). */
 function mixed(ids: Uint32Array, at: number): number {
   const a = (ids[at] as number) ^ Math.imul(ids[at + 1] as number, 0x9e3779b1);
   const b = (ids[at + 2] as number) ^ Math.imul(ids[at + 3] as number, 0x9e3779b1);

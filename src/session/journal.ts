@@ -139,8 +139,7 @@ export class Journal {
       const startedAt = performance.now();
       try {
         if (this.#failure !== undefined) throw this.#failure;
-        // Each frame is synced before the next is written, so bytes before a good frame are either good or
-        // damaged.
+        // Each frame is synced before the next is written: bad bytes before a good frame are damage.
         for (const frame of group.frames) await this.#write(frame.encode(this.file, this.#frames));
         group.resolve();
       } catch (error) {

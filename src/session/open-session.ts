@@ -54,8 +54,8 @@ export interface SessionRequest {
   /** Lowered by tests. @defaultValue {@link MAX_LINE_BYTES} */
   readonly maxLineBytes?: number | undefined;
   /**
-   * Returns whether the recorded outcomes are of this batch; `has` returns whether a key has one. Undefined:
-   * they are taken to be.
+   * Returns whether the recorded outcomes are of this batch; `has` returns whether a key has one.
+   * Undefined: no check.
    */
   readonly isBatch: ((has: (key: string) => boolean) => boolean | Promise<boolean>) | undefined;
 }
@@ -116,8 +116,7 @@ async function begin(
   const recovery = await recover(folder, { marks, sync: true });
   try {
     await checkBatch(request, recovery);
-    // Set aside before the new head seals the older journals: after that, nothing would be reported as
-    // damaged.
+    // Set aside before the new head seals the older journals, which hides their damage.
     const damageNotes = await setDamagesAside(folder, recovery.damages, manifest);
     const seals = Object.fromEntries(
       Object.entries(recovery.journals).filter(([file]) => {
@@ -306,7 +305,7 @@ function shownKeys(keys: string): string {
 }
 
 /** @throws {@link HeddleError} HEDDLE_SESSION_BUSY */
-function refuseLiveOwners(folder: string, shard: Shard, staleMs: number): void {
+export function refuseLiveOwners(folder: string, shard: Shard, staleMs: number): void {
   for (const { claim } of currentClaims(folder)) {
     if (claim === undefined || !overlap(claim.part, shard) || !isOwned(folder, claim, staleMs)) continue;
     const { owner, since } = claim;

@@ -24,7 +24,7 @@ export function thisProcess(): Owner {
   return {
     host: hostname(),
     bootId: readText('/proc/sys/kernel/random/boot_id'),
-    pidNamespace: readLink('/proc/self/ns/pid'),
+    pidNamespace: ifReadable(() => fs.readlinkSync('/proc/self/ns/pid')),
     pid: process.pid,
     pidStart: readStat(process.pid)?.start,
   };
@@ -63,16 +63,12 @@ function readStat(
 }
 
 function readText(path: string): string | undefined {
-  try {
-    return fs.readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
+  return ifReadable(() => fs.readFileSync(path, 'utf8').trim());
 }
 
-function readLink(path: string): string | undefined {
+function ifReadable<T>(read: () => T): T | undefined {
   try {
-    return fs.readlinkSync(path);
+    return read();
   } catch {
     return undefined;
   }

@@ -84,19 +84,33 @@ export const MAX_LINE_BYTES: number = constants.MAX_STRING_LENGTH;
 const FIELDS_BYTES = 300;
 const SHOWN_KEY = 100;
 
-/**
- * Returns the error for an outcome whose line would be larger than `maxBytes`; undefined when it fits. Takes
- * time only for contents near the limit.
- */
+/** Returns the error for an outcome whose line would be larger than `maxBytes`; undefined when it fits. */
 export function recordSizeError(
   { key, status, content }: NewRecord,
   maxBytes: number = MAX_LINE_BYTES,
+): HeddleError | undefined {
+  return sizeError(status === 'succeeded' ? 'value' : 'error', key, content, maxBytes);
+}
+
+/** The same for the handle of a job. */
+export function jobSizeError(
+  key: string,
+  { handle }: Job,
+  maxBytes: number = MAX_LINE_BYTES,
+): HeddleError | undefined {
+  return sizeError('job handle', key, handle, maxBytes);
+}
+
+function sizeError(
+  what: string,
+  key: string,
+  content: EncodedValue,
+  maxBytes: number,
 ): HeddleError | undefined {
   // JSON writes six characters for some code units.
   const rest = FIELDS_BYTES + 6 * key.length;
   const bytes = rest + contentBytes(content, maxBytes - rest);
   if (bytes <= maxBytes) return undefined;
-  const what = status === 'succeeded' ? 'value' : 'error';
   const shownKey = key.length > SHOWN_KEY ? `${key.slice(0, SHOWN_KEY)}…` : key;
   return new HeddleError(
     'HEDDLE_SESSION_WRITE',
@@ -108,7 +122,7 @@ export function recordSizeError(
 function contentBytes(content: EncodedValue, limit: number): number {
   if (content === undefined) return 0;
   if (typeof content !== 'string') return Math.ceil(content.byteLength / 3) * 4;
-  // A code unit takes at most three bytes.
+  // A code unit takes at most three bytes, so most contents need not be measured.
   return content.length * 3 <= limit ? content.length * 3 : Buffer.byteLength(content);
 }
 

@@ -139,10 +139,7 @@ class RecoveryAttempt implements BodyReader {
     return { file, fd, number, head: headOf((await firstFrame(fd, file))?.body) };
   }
 
-  /**
-   * Returns the epoch of the newest base that comes from an owner of this session, which left a journal or a
-   * claim.
-   */
+  /** Returns the epoch of the newest base of an owner of this session, who left a journal or a claim. */
   #chooseBase(files: readonly string[]): number {
     const owners = Math.max(
       0,

@@ -11,7 +11,7 @@ import { isSoundState } from './document.js';
 import type { Damage } from './frames.js';
 import { type Identity, type RunState, readManifest } from './manifest.js';
 import { claimEpoch, isOurs, MANIFEST, stateVersion, WHOLE } from './names.js';
-import { identityIn, isOwned } from './open-session.js';
+import { identityIn, isOwned, refuseLiveOwners } from './open-session.js';
 import { describeDamage, makeQuarantine } from './quarantine.js';
 import type { OutcomeOnDisk } from './record.js';
 import { type Recovery, recover } from './recovery.js';
@@ -48,15 +48,14 @@ export interface SessionStatus {
 }
 
 /**
- * Reads a session. Its files stay open until `recorded.close()`.
+ * Runs an action on an existing session.
  *
  * @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _WRITE
  */
-async function load(folder: string): Promise<Recovery> {
+async function within<T>(folder: string, action: () => T | Promise<T>): Promise<T> {
   if (!isSession(folder)) throw notFound(folder);
   try {
-    const found = readManifest(folder);
-    return await recover(folder, { marks: found.kind === 'sound' ? found.manifest.marks : {}, sync: false });
+    return await action();
   } catch (error) {
     throw sessionError(folder, error);
   }
@@ -67,26 +66,27 @@ function notFound(folder: string): HeddleError {
   return new HeddleError('HEDDLE_SESSION_NOT_FOUND', message);
 }
 
+/** Reads a session. Its files stay open until `recorded.close()`. */
+function load(folder: string): Promise<Recovery> {
+  return within(folder, () => {
+    const found = readManifest(folder);
+    return recover(folder, { marks: found.kind === 'sound' ? found.manifest.marks : {}, sync: false });
+  });
+}
+
 /** Reads a session, and closes its files after `use`. */
 async function withRecovery<T>(folder: string, use: (recovery: Recovery) => T): Promise<T> {
   const recovery = await load(folder);
   try {
-    return use(recovery);
-  } catch (error) {
-    throw sessionError(folder, error);
+    return await within(folder, () => use(recovery));
   } finally {
     recovery.recorded.close();
   }
 }
 
 /** Returns the identity of a session; undefined when nothing was recorded yet. */
-export async function readIdentity(folder: string): Promise<Identity | undefined> {
-  if (!isSession(folder)) throw notFound(folder);
-  try {
-    return await identityIn(folder);
-  } catch (error) {
-    throw sessionError(folder, error);
-  }
+export function readIdentity(folder: string): Promise<Identity | undefined> {
+  return within(folder, () => identityIn(folder));
 }
 
 /** Returns the current state of a session, also while a run works on it. */
@@ -208,14 +208,7 @@ function moveAside(folder: string, file: string): void {
 /** Removes a session that is not in use. @throws {@link HeddleError} HEDDLE_SESSION_BUSY, _NOT_FOUND */
 export function removeSession(folder: string): void {
   if (!isSession(folder)) throw notFound(folder);
-  for (const { claim } of currentClaims(folder)) {
-    if (claim === undefined || !isOwned(folder, claim, STALE_MS)) continue;
-    throw new HeddleError(
-      'HEDDLE_SESSION_BUSY',
-      `The session ${folder} is in use by process ${claim.owner.pid} on ${claim.owner.host}; ` +
-        'wait until it has ended',
-    );
-  }
+  refuseLiveOwners(folder, WHOLE, STALE_MS);
   for (const file of disk.list(folder).filter(isOurs)) disk.removeTree(join(folder, file));
   const left = disk.list(folder);
   if (left.length === 0) return disk.removeFolder(folder);

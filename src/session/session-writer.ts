@@ -9,7 +9,16 @@ import type { Job } from '../protocol/messages.js';
 import { BatchChanges } from './batch-changes.js';
 import { CallLog } from './call-log.js';
 import { type OpenedSession, openSession, type SessionRequest } from './open-session.js';
-import { hashIdOf, idOf, jobLine, type NewRecord, noteLine, recordLine, recordSizeError } from './record.js';
+import {
+  hashIdOf,
+  idOf,
+  jobLine,
+  jobSizeError,
+  type NewRecord,
+  noteLine,
+  recordLine,
+  recordSizeError,
+} from './record.js';
 import type { Recorded } from './recorded.js';
 import type { RecordableBlock, Recorder } from './recorder.js';
 import { type ReportedState, RunReporter } from './run-reporter.js';
@@ -113,12 +122,13 @@ export class SessionWriter implements Recorder {
     await this.#append([noteLine({ '@unstarted': id })], 0);
   }
 
-  /** The task waits for this job. Durable when the promise resolves. */
+  /** The task waits for this job. Durable when the promise resolves. Rejects when the handle is too large. */
   async submit(key: string, job: Job): Promise<void> {
+    const tooLarge = jobSizeError(key, job, this.#request.maxLineBytes);
+    if (tooLarge !== undefined) throw tooLarge;
     const id = this.#idOf(key);
-    const line = jobLine(id, job);
     this.recorded.submitted(id, job);
-    await this.#append([line], 0);
+    await this.#append([jobLine(id, job)], 0);
   }
 
   /** Records outcomes. Rejects, and records none of them, when one is too large. */

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeValue } from '../../../src/protocol/encoded-value.js';
+import { ValueCache } from '../../../src/session/cache.js';
 import { FRAME_BYTES, scanFrames } from '../../../src/session/frames.js';
 import { recordSizeError } from '../../../src/session/record.js';
 import type { SessionWriter } from '../../../src/session/session-writer.js';
@@ -104,6 +105,14 @@ describe('an outcome that is too large for one line', () => {
     await closeWriter(writer);
   });
 
+  it('is refused as the handle of a job, too', async () => {
+    await expect(
+      writer.submit('big', { handle: JSON.stringify(TOO_LARGE), account: undefined }),
+    ).rejects.toThrow('job handle of the task big');
+    expect(writer.recorded.jobs.size).toBe(0);
+    await closeWriter(writer);
+  });
+
   it('rejects when the block itself throws', async () => {
     const broken = {
       length: 1,
@@ -126,6 +135,15 @@ it('a line is measured in bytes of UTF-8, which is what is read back', () => {
   expect(check(new Uint8Array(1_800))).toBeUndefined();
   expect(check(new Uint8Array(2_400))).toBeDefined();
   expect(recordSizeError({ ...outcome('key', 1), content: encodeValue(undefined) })).toBeUndefined();
+});
+
+it('a value that cannot be written as text is left out of the cache', () => {
+  const cache = new ValueCache(join(folder, 'cache'), 'task');
+  // Throws when it is made text, as a value does that is too long for a string.
+  const unwritable = Object.create(null) as never;
+
+  expect(() => cache.put('0'.repeat(32), unwritable)).not.toThrow();
+  expect(cache.get('0'.repeat(32))).toBeUndefined();
 });
 
 it('a long key is shortened in the message', () => {
