@@ -1,8 +1,9 @@
 /**
- * Damage: every bit of a journal flipped, every length cut, frames and files moved, replaced, and deleted. Each is found, nothing is ever
- * read that was not recorded, and what is not damaged is still there; after one run with the session the damage is set aside and gone.
+ * Damage: every bit of a journal flipped, every length cut, frames and files moved, replaced, and deleted.
+ * All damage is found, nothing is read that was not recorded, and the rest can still be read. After one more
+ * run the damage is set aside.
  *
- * The one thing that cannot be seen in a journal itself, a missing end, is found by the lengths in the manifest.
+ * A journal does not show that its end is missing. The lengths in the manifest do.
  */
 
 import fs from 'node:fs';
@@ -42,7 +43,7 @@ interface Range {
   readonly to: number;
 }
 
-/** Where the frames of a file stand. */
+/** The offsets of the frames of a file. */
 async function framesOf(path: string, file: string): Promise<Range[]> {
   const bytes = fs.readFileSync(path);
   const ends: number[] = [];
@@ -137,7 +138,7 @@ describe('a journal', () => {
     }
   });
 
-  it('what stands behind it is torn', async () => {
+  it('bytes after it are torn', async () => {
     for (const rest of [
       '\0'.repeat(600),
       '#H1 00000000 4 1 9\nabc\n',
@@ -180,7 +181,7 @@ describe('a journal', () => {
 });
 
 describe('a session', () => {
-  /** Three journals, the last one left open as by a process that was killed; every outcome is told to the manifest. */
+  /** Three journals, the last one not closed, as after a kill. The manifest has the length of each. */
   async function makeLives(folder: string): Promise<Map<string, unknown>> {
     for (const name of ['x', 'y', 'z']) {
       const writer = await openWriter(folder);
@@ -270,7 +271,7 @@ describe('a session', () => {
     if (!/deleted|empty/.test(name)) expect(aside.length).toBeGreaterThan(0);
   });
 
-  it('what looks like another journal says nothing', async () => {
+  it('a copy under the name of another journal has no effect', async () => {
     const folder = join(root, 'another');
     const before = await makeLives(folder);
     const journals = fs
@@ -291,7 +292,7 @@ describe('a session', () => {
     expect(damages).toEqual([]);
   });
 
-  it.each(['', 'garbage', '{}', 'null', '{"part":1}', '[1,2'])('claims that say %j', async (text) => {
+  it.each(['', 'garbage', '{}', 'null', '{"part":1}', '[1,2'])('claims with the content %j', async (text) => {
     const folder = join(root, `claim ${text.replace(/\W/g, '_')} ${text.length}`);
     const before = await makeLives(folder);
     for (const file of fs.readdirSync(folder))

@@ -1,6 +1,7 @@
 /**
- * The fence: a writer that was paused, at whatever point, and overtaken meanwhile is told so and acknowledges nothing more; what it had
- * acknowledged its successor has. Runs that share no task leave each other alone.
+ * The fence: a writer that is overtaken while it is paused, at whatever point, gets an error and acknowledges
+ * nothing more. Its successor has everything that it acknowledged. Runs without common tasks do not disturb
+ * each other.
  */
 
 import fs from 'node:fs';
@@ -28,7 +29,7 @@ afterEach(restoreDisk);
 afterAll(endProcesses);
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
 
-/** A moment at which a writer waits, and what lets it go on. */
+/** A moment at which a writer waits, and the function that continues it. */
 function gate(): { readonly reached: Promise<void>; readonly pass: () => Promise<void>; open: () => void } {
   let arrive = () => {};
   let open = () => {};
@@ -68,7 +69,7 @@ describe('a writer that is overtaken', () => {
     expect(damages).toEqual([]);
   });
 
-  it('between its looks at the claims and at its own file, which the other one has compacted away', async () => {
+  it('between checking the claims and checking its own file, which the other one has removed', async () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     await put(a, 'a1', 1);
@@ -104,7 +105,7 @@ describe('a writer that is overtaken', () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     await put(a, 'a1', 1);
-    // The look is synchronous, behind the write; another process gets in between only here.
+    // The check follows the write synchronously; another process can come between them only here.
     Object.assign(disk, {
       write: (...args: Parameters<typeof disk.write>) => {
         const count = plain.write(...args);
@@ -117,13 +118,13 @@ describe('a writer that is overtaken', () => {
     });
     await expect(put(a, 'a2', 2)).rejects.toMatchObject(FENCED);
     const b = await openWriter(folder);
-    // It may have it, for it was written; nobody was told so.
+    // It was written and not acknowledged, so it may be there.
     expect(b.recorded.counts.succeeded).toBe(2);
     await closeWriter(b);
     await closeWriter(a).catch(() => {});
   });
 
-  it('in its sync, behind its look: what it acknowledges its successor has', async () => {
+  it('in its sync, after its check: its successor has what it acknowledges', async () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     const inSync = gate();
@@ -158,7 +159,7 @@ describe('a writer that is overtaken', () => {
         await put(writer, `old ${life}`, life);
         await closeWriter(writer);
       }
-      // Its sync of the base waits; the rename comes behind it.
+      // Its sync of the base waits; the rename comes after it.
       const compacting = gate();
       const { rename } = disk;
       let isBase = false;
@@ -243,7 +244,7 @@ describe('who fences whom', () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     await put(a, 'a', 1);
-    // Somebody else's file with the name of a journal: the next number is above it.
+    // A foreign file with the name of a journal: the next number is above it.
     fs.writeFileSync(join(folder, 'l-000009-1of1-zz-00000000000000000000.log'), '');
     looksDead(folder);
     const b = await openWriter(folder);
@@ -312,7 +313,7 @@ describe('who fences whom', () => {
     expect([...(await contentOf(folder)).values.keys()]).toEqual(['a', 'b']);
   });
 
-  it('many that open at once: all but one of those that overlap are refused or fenced, and nothing is lost', async () => {
+  it('many that open at once: of those that overlap all but one are refused or fenced', async () => {
     const folder = newFolder();
     const acknowledged: string[] = [];
     const one = async (i: number) => {
@@ -332,7 +333,7 @@ describe('who fences whom', () => {
   });
 });
 
-it('a process that was stopped for longer than the stale time is told when it wakes', {
+it('a process that was stopped for longer than the stale time gets an error when it continues', {
   timeout: 20_000,
 }, async () => {
   const folder = newFolder();

@@ -1,6 +1,6 @@
 /**
- * Hostile surroundings: locks that are taken away, filled, or left behind change nothing but waiting time; links, foreign folders and foreign
- * owners are refused before anything is written. What a session makes is for its owner alone.
+ * Hostile surroundings. Locks that are removed, filled, or left behind only cost time. Links, foreign folders
+ * and foreign owners are refused before anything is written. Only the owner can read what a session creates.
  */
 
 import fs from 'node:fs';
@@ -91,7 +91,7 @@ describe('locks', () => {
     expect((await contentOf(folder)).values.get('old')).toBe(0);
   });
 
-  it('a live lock that somebody removes is taken again, and nothing breaks', async () => {
+  it('a live lock that was removed is taken again', async () => {
     const errors: unknown[] = [];
     const onError = (error: unknown) => errors.push(error);
     process.on('uncaughtException', onError);
@@ -102,7 +102,7 @@ describe('locks', () => {
     for (const lock of liveLocks(folder)) fs.rmSync(join(folder, lock), { recursive: true });
     await put(writer, 'b', 2);
     await vi.waitFor(() => expect(liveLocks(folder)).toHaveLength(1), { timeout: 8000, interval: 50 });
-    // Compromised: it looks as if somebody else had touched it.
+    // Compromised: it looks as if another process had touched it.
     for (const lock of liveLocks(folder)) fs.utimesSync(join(folder, lock), LONG_AGO, LONG_AGO);
     await wait(1300);
     await put(writer, 'c', 3);
@@ -211,12 +211,12 @@ describe('names', () => {
     expect(fs.readdirSync(join(folder, 'quarantine')).length).toBe(1);
   });
 
-  it('a journal, a claim, or a base that somebody planted as a link is not written through', async () => {
+  it('a journal, a claim, or a base that was planted as a link is not written through', async () => {
     const folder = newFolder();
     await makeSession(folder);
     const path = outside();
     const { create } = disk;
-    // Nobody can guess the name of a journal; here it is planted in the moment before it is made.
+    // The name of a journal cannot be guessed, so it is planted just before the journal is created.
     disk.create = (each) => {
       if (/\/l-[^/]*$/.test(each)) fs.symlinkSync(path, each);
       return create(each);

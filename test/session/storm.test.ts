@@ -1,6 +1,6 @@
 /**
- * The storm: four processes steal one session from each other while they are stopped, woken and killed at random. What any of them said to be
- * recorded is recorded, and two readers that know nothing of each other agree.
+ * The storm: four processes take one session from each other while they are stopped, continued and killed at
+ * random. Everything that any of them acknowledged is recorded, and two independent readers agree.
  *
  * 8 seconds; a minute with HEDDLE_SOAK=1.
  */

@@ -1,4 +1,4 @@
-/** Lives of a session inside the test's own process: open, record, leave as if killed, look at what is there. */
+/** Sessions within the test's own process: open, record, leave as if killed, read what is there. */
 
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -71,13 +71,13 @@ export function looksDead(folder: string): void {
     try {
       fs.utimesSync(join(folder, file), longAgo, longAgo);
     } catch (error) {
-      // Let go of meanwhile.
+      // Released meanwhile.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
 }
 
-/** What an outcome says: its value, or its error's message. */
+/** The value of an outcome, or the message of its error. */
 export function toldOf({ status, value, error }: OutcomeOnDisk): unknown {
   return status === 'failed' ? `failed: ${error?.message}` : value;
 }
@@ -113,7 +113,7 @@ export function journalIn(folder: string, epoch?: number): string {
   return journals[0] as string;
 }
 
-/** The bytes that the manifest says are durable. */
+/** The bytes that are durable by the manifest. */
 export function marksIn(folder: string): Record<string, number> {
   const text = fs.readFileSync(join(folder, 'session.json'), 'utf8');
   return (JSON.parse(text) as { marks: Record<string, number> }).marks;
