@@ -27,7 +27,7 @@ import {
 import type { Owner } from './owner.js';
 
 /** A larger gap cannot come from deleted claims. */
-const MOST_MISSING = 100_000;
+const MAX_MISSING = 100_000;
 
 /** Ownership of a session, or of one shard of it. */
 export interface Claim {
@@ -111,7 +111,7 @@ export async function tryClaim(folder: string, epoch: number, claim: Claim): Pro
  */
 function fillGaps(folder: string, temp: string, epoch: number): void {
   const there = new Set(disk.list(folder).flatMap((file) => claimEpoch(file) ?? []));
-  if (epoch - there.size > MOST_MISSING)
+  if (epoch - there.size > MAX_MISSING)
     throw new HeddleError(
       'HEDDLE_SESSION_INVALID',
       `The session ${folder} holds a file with the number ${epoch - 1}, which does not come from a run; ` +

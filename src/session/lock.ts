@@ -20,7 +20,7 @@ const TOUCH_MS = 1000;
 /** How long to wait for `session.lock`. What is done under it is safe without it. */
 const PATIENCE_MS = 300;
 /** How often to try to make the live lock, which another process may remove before it is complete. */
-const MOST_TRIES = 5;
+const MAX_TRIES = 5;
 const RETRY_MS = { least: 2, most: 12 };
 
 const privateFolders = {
@@ -53,7 +53,7 @@ async function acquire(folder: string, name: string, staleMs: number, onLost: ()
 export async function holdLive(folder: string, writer: string, staleMs: number): Promise<Release> {
   let isWanted = true;
   let release: Release = async () => {};
-  const hold = async (tries = MOST_TRIES): Promise<void> => {
+  const hold = async (tries = MAX_TRIES): Promise<void> => {
     try {
       release = await acquire(folder, liveName(writer), staleMs, () => {
         // The event loop was blocked for too long, or the lock was removed. The writer is still alive.

@@ -34,7 +34,7 @@ import {
 import { livenessOf, thisProcess } from './owner.js';
 import { setAside } from './quarantine.js';
 import { hashIdOf, idOf, noteLine } from './record.js';
-import { type Head, headOf, MOST_TRIES, type Recovery, recover } from './recovery.js';
+import { type Head, headOf, MAX_TRIES, type Recovery, recover } from './recovery.js';
 import { STALE_MS } from './stale-times.js';
 
 /** What a session is opened with. */
@@ -206,7 +206,7 @@ export async function identityIn(folder: string): Promise<Identity | undefined> 
       return await findIdentity(folder);
     } catch (error) {
       // A file vanished because another process compacts the session.
-      if (!isMissing(error) || tries === MOST_TRIES) throw error;
+      if (!isMissing(error) || tries === MAX_TRIES) throw error;
     }
   }
 }

@@ -8,7 +8,7 @@
 import { disk } from './disk.js';
 
 const PAGE_BYTES = 64 * 1024;
-const MOST_PAGES = 64;
+const MAX_PAGES = 64;
 
 /** The pages of the files of one session. */
 export class PageCache {
@@ -31,7 +31,7 @@ export class PageCache {
     this.#pages.delete(name);
     const page = known ?? this.#read(fd, number);
     this.#pages.set(name, page);
-    if (this.#pages.size > MOST_PAGES) {
+    if (this.#pages.size > MAX_PAGES) {
       const [oldest] = this.#pages.keys();
       if (oldest !== undefined) this.#pages.delete(oldest);
     }

@@ -25,7 +25,7 @@ const MOVED_NOW = 16;
 const STATUS = 3;
 const FILE_UNIT = 2 ** 40;
 /** File and offset share the 53 bits of a number. */
-const MOST_FILES = 8000;
+const MAX_FILES = 8000;
 
 /** An attempt that began and has no recorded end. */
 export interface StartedAttempt {
@@ -59,9 +59,9 @@ export class Recorded {
 
   /** Adds a file whose lines will be added. `close` closes its descriptor. */
   addFile(name: string, fd: number): number {
-    if (this.#files.length >= MOST_FILES) {
+    if (this.#files.length >= MAX_FILES) {
       const message =
-        `The session has more than ${MOST_FILES} journals; ` +
+        `The session has more than ${MAX_FILES} journals; ` +
         'run the whole batch once without a shard, which joins them';
       throw new HeddleError('HEDDLE_SESSION_DAMAGED', message);
     }

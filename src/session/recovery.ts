@@ -65,7 +65,7 @@ export interface RecoveryOptions {
 }
 
 /** How often reading starts again because files vanish. */
-export const MOST_TRIES = 20;
+export const MAX_TRIES = 20;
 
 /** Reads a session. @throws {@link HeddleError} HEDDLE_SESSION_FORMAT, and errors of the file system */
 export async function recover(folder: string, options: RecoveryOptions): Promise<Recovery> {
@@ -75,7 +75,7 @@ export async function recover(folder: string, options: RecoveryOptions): Promise
       return await attempt.run();
     } catch (error) {
       attempt.recorded.close();
-      if (!isMissing(error) || tries === MOST_TRIES) throw error;
+      if (!isMissing(error) || tries === MAX_TRIES) throw error;
     }
   }
 }

@@ -133,10 +133,12 @@ export class SessionWriter implements Recorder {
 
   /** Records outcomes. Rejects, and records none of them, when one is too large. */
   async record(block: RecordableBlock): Promise<void> {
-    const records = Array.from({ length: block.length }, (_, i) => block.recordAt(i));
-    for (const record of records) {
+    const records: NewRecord[] = [];
+    for (let i = 0; i < block.length; i++) {
+      const record = block.recordAt(i);
       const tooLarge = this.sizeError(record);
       if (tooLarge !== undefined) throw tooLarge;
+      records.push(record);
     }
     const lines = records.map((record) => {
       const id = this.#idOf(record.key);
