@@ -84,28 +84,15 @@ export const MAX_LINE_BYTES: number = constants.MAX_STRING_LENGTH;
 const FIELDS_BYTES = 300;
 const SHOWN_KEY = 100;
 
-/** Returns the error for an outcome whose line would be larger than `maxBytes`; undefined when it fits. */
-export function recordSizeError(
-  { key, status, content }: NewRecord,
-  maxBytes: number = MAX_LINE_BYTES,
-): HeddleError | undefined {
-  return sizeError(status === 'succeeded' ? 'value' : 'error', key, content, maxBytes);
-}
-
-/** The same for the handle of a job. */
-export function jobSizeError(
-  key: string,
-  { handle }: Job,
-  maxBytes: number = MAX_LINE_BYTES,
-): HeddleError | undefined {
-  return sizeError('job handle', key, handle, maxBytes);
-}
-
-function sizeError(
-  what: string,
+/**
+ * Returns the error for a value, error or job handle whose line would be larger than `maxBytes`; undefined when it
+ * fits.
+ */
+export function sizeError(
+  what: 'value' | 'error' | 'job handle',
   key: string,
   content: EncodedValue,
-  maxBytes: number,
+  maxBytes: number = MAX_LINE_BYTES,
 ): HeddleError | undefined {
   // JSON writes six characters for some code units.
   const rest = FIELDS_BYTES + 6 * key.length;

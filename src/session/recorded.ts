@@ -79,9 +79,7 @@ export class Recorded {
     length: number,
   ): void {
     const slot = this.ids.addBytes(bytes, idAt);
-    this.#reserve(slot);
     if (this.started.size + this.jobs.size > 0) this.#settle(this.ids.idAt(slot));
-    if (this.#status[slot] !== NONE) this.superseded++;
     this.#setStatus(slot, status);
     this.#index[slot] = index;
     this.#where[slot] = file * FILE_UNIT + offset;
@@ -90,10 +88,7 @@ export class Recorded {
 
   /** Counts an outcome of this run, which will not be read back. */
   note(id: string, status: 'succeeded' | 'failed'): void {
-    const slot = this.ids.add(id);
-    this.#reserve(slot);
-    if (this.#status[slot] !== NONE) this.superseded++;
-    this.#setStatus(slot, status);
+    this.#setStatus(this.ids.add(id), status);
     this.#settle(id);
   }
 
@@ -200,6 +195,8 @@ export class Recorded {
   }
 
   #setStatus(slot: number, status: 'succeeded' | 'failed'): void {
+    this.#reserve(slot);
+    if (this.#status[slot] !== NONE) this.superseded++;
     const before = this.isGone(slot) ? undefined : this.statusAt(slot);
     if (before !== undefined) this.counts[before]--;
     this.counts[status]++;

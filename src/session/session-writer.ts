@@ -9,16 +9,7 @@ import type { Job } from '../protocol/messages.js';
 import { BatchChanges } from './batch-changes.js';
 import { CallLog } from './call-log.js';
 import { type OpenedSession, openSession, type SessionRequest } from './open-session.js';
-import {
-  hashIdOf,
-  idOf,
-  jobLine,
-  jobSizeError,
-  type NewRecord,
-  noteLine,
-  recordLine,
-  recordSizeError,
-} from './record.js';
+import { hashIdOf, idOf, jobLine, type NewRecord, noteLine, recordLine, sizeError } from './record.js';
 import type { Recorded } from './recorded.js';
 import type { RecordableBlock, Recorder } from './recorder.js';
 import { type ReportedState, RunReporter } from './run-reporter.js';
@@ -124,7 +115,7 @@ export class SessionWriter implements Recorder {
 
   /** The task waits for this job. Durable when the promise resolves. Rejects when the handle is too large. */
   async submit(key: string, job: Job): Promise<void> {
-    const tooLarge = jobSizeError(key, job, this.#request.maxLineBytes);
+    const tooLarge = sizeError('job handle', key, job.handle, this.#request.maxLineBytes);
     if (tooLarge !== undefined) throw tooLarge;
     const id = this.#idOf(key);
     this.recorded.submitted(id, job);
@@ -149,8 +140,9 @@ export class SessionWriter implements Recorder {
   }
 
   /** The error with which `record` would reject for this outcome, because it is too large. */
-  sizeError(record: NewRecord): HeddleError | undefined {
-    return recordSizeError(record, this.#request.maxLineBytes);
+  sizeError({ key, status, content }: NewRecord): HeddleError | undefined {
+    const what = status === 'succeeded' ? 'value' : 'error';
+    return sizeError(what, key, content, this.#request.maxLineBytes);
   }
 
   /**

@@ -150,8 +150,7 @@ async function wrongWith(files: Map<string, Buffer> | undefined, known: Known): 
     const may = known.values.get(key);
     if (may === undefined || !may.includes(value)) return `${key} has a wrong value`;
   }
-  for (const id of known.started)
-    if (!found.started.has(id)) return 'an attempt that was told to have begun is lost';
+  for (const id of known.started) if (!found.started.has(id)) return 'an acknowledged begin is lost';
   return undefined;
 }
 

@@ -22,8 +22,8 @@ import {
   openWriter,
   put,
   SOAK,
+  shownOutcome,
   temporaryFolder,
-  toldOf,
 } from '../support/session-lives.js';
 
 const root = temporaryFolder('damage');
@@ -345,7 +345,7 @@ describe('a session', () => {
   });
 
   it.each(['', '{"format":1', 'garbage', 'null', '[]', '{"format":1,"marks":{}}', '\0'.repeat(300)])(
-    'a manifest that says %j is made anew from the journal',
+    'a manifest with the content %j is rebuilt from the journal',
     async (text) => {
       const folder = join(root, `manifest ${text.slice(0, 20).replace(/\W/g, '_')} ${text.length}`);
       const before = await makeLives(folder);
@@ -403,7 +403,7 @@ describe('a session', () => {
     fs.writeFileSync(join(folder, file), bad);
     looksDead(folder);
     const seen = new Map<string, unknown>();
-    for await (const found of readOutcomes(folder)) seen.set(found.key, toldOf(found));
+    for await (const found of readOutcomes(folder)) seen.set(found.key, shownOutcome(found));
     before.delete('y b');
 
     expect(seen).toEqual(before);

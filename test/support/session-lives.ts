@@ -78,7 +78,7 @@ export function looksDead(folder: string): void {
 }
 
 /** The value of an outcome, or the message of its error. */
-export function toldOf({ status, value, error }: OutcomeOnDisk): unknown {
+export function shownOutcome({ status, value, error }: OutcomeOnDisk): unknown {
   return status === 'failed' ? `failed: ${error?.message}` : value;
 }
 
@@ -97,7 +97,7 @@ export async function contentOf(folder: string, marks: Record<string, number> = 
     const values = new Map<string, unknown>();
     for (const slot of recorded.slots()) {
       const found = recorded.read(slot);
-      values.set(found.key, toldOf(found));
+      values.set(found.key, shownOutcome(found));
     }
     return { values, started: new Set(recorded.started.keys()), damages, tornBytes };
   } finally {

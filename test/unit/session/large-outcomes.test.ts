@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeValue } from '../../../src/protocol/encoded-value.js';
 import { ValueCache } from '../../../src/session/cache.js';
 import { FRAME_BYTES, scanFrames } from '../../../src/session/frames.js';
-import { recordSizeError } from '../../../src/session/record.js';
+import { sizeError } from '../../../src/session/record.js';
 import type { SessionWriter } from '../../../src/session/session-writer.js';
 import {
   block,
@@ -128,13 +128,13 @@ describe('an outcome that is too large for one line', () => {
 
 it('a line is measured in bytes of UTF-8, which is what is read back', () => {
   const limit = 3_000;
-  const check = (value: unknown) => recordSizeError(outcome('key', value), limit);
+  const check = (value: unknown) => sizeError('value', 'key', encodeValue(value), limit);
 
   expect(check('a'.repeat(2_000))).toBeUndefined();
   expect(check('é'.repeat(2_000))).toBeDefined();
   expect(check(new Uint8Array(1_800))).toBeUndefined();
   expect(check(new Uint8Array(2_400))).toBeDefined();
-  expect(recordSizeError({ ...outcome('key', 1), content: encodeValue(undefined) })).toBeUndefined();
+  expect(check(undefined)).toBeUndefined();
 });
 
 it('a value that cannot be written as text is left out of the cache', () => {
@@ -147,7 +147,7 @@ it('a value that cannot be written as text is left out of the cache', () => {
 });
 
 it('a long key is shortened in the message', () => {
-  const error = recordSizeError(outcome('k'.repeat(5_000), 1), 3_000);
+  const error = sizeError('value', 'k'.repeat(5_000), '1', 3_000);
 
   expect(error?.message.length).toBeLessThan(400);
 });
