@@ -63,13 +63,18 @@ export class HeddleError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
-    // Subclasses compare by name along the chain, so that a foreign copy of the subclass matches as well.
-    for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
-      // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this and must compare with themselves
-      if (proto.constructor?.name === this.name) return true;
+    try {
+      if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
+      // Subclasses compare by name along the chain, so that a foreign copy of the subclass matches as well.
+      for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
+        // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this and must compare with themselves
+        if (proto.constructor?.name === this.name) return true;
+      }
+      return false;
+    } catch {
+      // A proxy whose traps throw.
+      return false;
     }
-    return false;
   }
 }
 Object.defineProperty(HeddleError.prototype, BRAND, { value: true });

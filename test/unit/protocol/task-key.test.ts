@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { taskKey } from '../../src/protocol/task-key.js';
+import { taskKey } from '../../../src/protocol/task-key.js';
 
 describe('the key of an input', () => {
   it('does not depend on the order of properties', () => {
