@@ -28,7 +28,7 @@ export const ERROR_CODES = {
   HEDDLE_NON_ERROR_THROWN: 'The task threw something that is not an Error.',
   HEDDLE_TASKS_FAILED: 'Some tasks of the batch failed.',
   HEDDLE_DUPLICATE_KEY: 'Two inputs of the batch have the same key.',
-  HEDDLE_INVALID_KEY: 'The key of an input is missing or is not a string or number.',
+  HEDDLE_INVALID_KEY: 'The key of an input is not a string or number, or the input cannot be hashed to one.',
   HEDDLE_BAD_INPUT: 'An input cannot be read or parsed.',
   HEDDLE_INPUT_SOURCE: 'The source of inputs threw.',
   HEDDLE_OUTPUT: 'Output could not be written.',
