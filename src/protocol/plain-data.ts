@@ -101,7 +101,7 @@ function copiedContent(value: object, budget: Budget, above: readonly object[]):
   if (value instanceof Set) return copiedList(value, value.size, budget, above);
   if (value instanceof Map) return copiedMap(value, budget, above);
   if (Object.prototype.toString.call(value) === '[object Headers]')
-    return copied(Object.fromEntries(value as Iterable<[string, string]>), budget, above);
+    return copiedMap(new Map(firstOf(value as Headers)), budget, above);
   const names = keysOf(value);
   return names.length === 0 && !isPlain(value) ? describe(value) : plainFields(names, budget, above);
 }
@@ -111,6 +111,12 @@ function listOf(value: object): readonly unknown[] | Uint8Array | undefined {
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (value instanceof DataView) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   return ArrayBuffer.isView(value) ? (value as Uint8Array) : undefined;
+}
+
+function firstOf<Element>(list: Iterable<Element>): Element[] {
+  const first: Element[] = [];
+  for (const each of list) if (first.push(each) > MAX_ENTRIES) break;
+  return first;
 }
 
 function copiedMap(value: ReadonlyMap<unknown, unknown>, budget: Budget, above: readonly object[]): unknown {

@@ -21,6 +21,7 @@
 
 import { types } from 'node:util';
 import { HeddleError, isHeddleError } from './errors.js';
+import { viewType } from './owned-value.js';
 import { describe, isPlain, reasonOf } from './plain-data.js';
 
 /** Deeper objects are refused. Recursion must fit the stack of every thread. */
@@ -236,13 +237,4 @@ function bytes(value: ArrayBufferView | ArrayBufferLike): string {
   const tag = isView ? viewType(value) : 'buffer';
   const content = Buffer.from(buffer as ArrayBuffer, isView ? value.byteOffset : 0, value.byteLength);
   return `${types.isSharedArrayBuffer(buffer) ? 'shared:' : ''}${tag}:${content.toString('base64')}`;
-}
-
-const typeOfView = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  Symbol.toStringTag,
-)?.get as (this: ArrayBufferView) => string | undefined;
-
-function viewType(value: ArrayBufferView): string {
-  return typeOfView.call(value) ?? 'DataView';
 }

@@ -1,0 +1,177 @@
+/**
+ * Values that own their memory.
+ *
+ * A typed array or Buffer is often a small view of a large ArrayBuffer: of a file, or of the pool that Node shares
+ * between Buffers. Structured clone copies the whole ArrayBuffer with it, and the receiver can read all of it.
+ */
+
+import { HeddleError } from './errors.js';
+import { isPlain } from './plain-data.js';
+
+/** Values nested deeper are refused: a thread with a large stack could send what another cannot read. */
+const MAX_DEPTH = 2000;
+/** Beyond this depth, and beyond this many objects, objects seen before are skipped: there may be cycles. */
+const FREE_DEPTH = 64;
+const FREE_OBJECTS = 10_000;
+/** Objects, and elements of one array, that are looked at. */
+const MAX_OBJECTS = 100_000;
+const MAX_ELEMENTS = 1_000_000;
+
+const typeOfView = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)?.get as (this: ArrayBufferView) => string | undefined;
+
+/** The name of a view's built-in class, whatever class it claims to be. */
+export function viewType(view: ArrayBufferView): string {
+  return typeOfView.call(view) ?? 'DataView';
+}
+
+/** A view of a copy of exactly the same bytes. A Buffer becomes a Uint8Array, as it does by structured clone. */
+export function ownedView(view: ArrayBufferView): ArrayBufferView {
+  const bytes = new Uint8Array(view.byteLength);
+  bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  const View = Reflect.get(globalThis, viewType(view)) as new (buffer: ArrayBuffer) => ArrayBufferView;
+  return new View(bytes.buffer);
+}
+
+/**
+ * The value, with each view of a part of an ArrayBuffer replaced by a view of its own memory. Objects that hold such
+ * views are copied, as they must not be changed; without any, the value itself is returned. Looks into arrays, Maps,
+ * Sets, plain objects, and the public fields of instances. A copied instance keeps its class, not its private state.
+ * Memory that is shared between threads stays shared.
+ *
+ * @throws {@link HeddleError} HEDDLE_NOT_CLONEABLE when the value is nested more than 2,000 levels deep
+ */
+export function compactViews(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const search = new ViewSearch();
+  try {
+    search.visit(value, 1);
+    return search.hasPartialView ? compacted(value, new Map()) : value;
+  } catch (error) {
+    if (error === search.refusal) throw error;
+    // A getter or a proxy threw. Sending the value fails for the same reason.
+    return value;
+  }
+}
+
+/** @throws {@link HeddleError} HEDDLE_NOT_CLONEABLE when the value is nested more than 2,000 levels deep */
+export function refuseDeep(value: unknown): void {
+  new ViewSearch().visit(value, 1);
+}
+
+class ViewSearch {
+  hasPartialView = false;
+  refusal: HeddleError | undefined;
+  #objects = 0;
+  #seen: Set<object> | undefined;
+
+  visit(value: unknown, depth: number): void {
+    if (typeof value !== 'object' || value === null) return;
+    if (++this.#objects > FREE_OBJECTS || depth > FREE_DEPTH || this.#seen !== undefined) {
+      if (!this.#isNew(value)) return;
+      if (depth > MAX_DEPTH) throw this.#tooDeep();
+    }
+    if (Object.getPrototypeOf(value) === Object.prototype) this.#visitFields(value, depth + 1);
+    else if (Array.isArray(value)) this.#visitElements(value, depth + 1);
+    else if (ArrayBuffer.isView(value)) this.hasPartialView ||= isPartial(value);
+    else if (value instanceof Map || value instanceof Set) this.#visitEntries(value, depth + 1);
+    else if (hasFieldsOnly(value)) this.#visitFields(value, depth + 1);
+  }
+
+  #isNew(value: object): boolean {
+    if (this.#objects > MAX_OBJECTS) return false;
+    this.#seen ??= new Set();
+    if (this.#seen.has(value)) return false;
+    this.#seen.add(value);
+    return true;
+  }
+
+  #visitFields(value: object, depth: number): void {
+    for (const name in value) {
+      const field = (value as Record<string, unknown>)[name];
+      if (typeof field === 'object') this.visit(field, depth);
+    }
+  }
+
+  #visitElements(list: readonly unknown[], depth: number): void {
+    const length = Math.min(list.length, MAX_ELEMENTS);
+    for (let i = 0; i < length; i++) {
+      const each = list[i];
+      if (typeof each === 'object') this.visit(each, depth);
+    }
+  }
+
+  #visitEntries(value: ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>, depth: number): void {
+    // Not its iterator, which a subclass may replace.
+    value.forEach((each: unknown, key: unknown) => {
+      this.visit(each, depth);
+      if (key !== each) this.visit(key, depth);
+    });
+  }
+
+  #tooDeep(): HeddleError {
+    this.refusal = new HeddleError(
+      'HEDDLE_NOT_CLONEABLE',
+      `It is nested more than ${MAX_DEPTH} levels deep; return flatter data`,
+    );
+    return this.refusal;
+  }
+}
+
+function isPartial({ buffer, byteLength }: ArrayBufferView): boolean {
+  return byteLength < buffer.byteLength && buffer instanceof ArrayBuffer;
+}
+
+/** True for a plain object or an instance of a class whose public fields are all that structured clone copies. */
+function hasFieldsOnly(value: object): boolean {
+  if (isPlain(value)) return true;
+  // Objects of Node with state of their own have symbols, those of the web platform a tag.
+  return (
+    Object.prototype.toString.call(value) === '[object Object]' &&
+    Object.getOwnPropertySymbols(value).length === 0
+  );
+}
+
+function compacted(value: unknown, copies: Map<object, object>): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  if (ArrayBuffer.isView(value)) {
+    if (!isPartial(value)) return value;
+    const owned = ownedView(value);
+    return kept(Buffer.isBuffer(value) ? Buffer.from(owned.buffer as ArrayBuffer) : owned);
+  }
+  if (Array.isArray(value)) return copiedFields(value, kept(new Array(value.length)));
+  if (value instanceof Map) {
+    const copy = kept(new Map());
+    for (const [key, each] of value) copy.set(compacted(key, copies), compacted(each, copies));
+    return copy;
+  }
+  if (value instanceof Set) {
+    const copy = kept(new Set());
+    for (const each of value) copy.add(compacted(each, copies));
+    return copy;
+  }
+  return hasFieldsOnly(value)
+    ? copiedFields(value, kept(Object.create(Object.getPrototypeOf(value))))
+    : value;
+
+  /** Registered before it is filled: the value may hold itself. */
+  function kept<Copy extends object>(copy: Copy): Copy {
+    copies.set(value as object, copy);
+    return copy;
+  }
+
+  function copiedFields(from: object, to: object): object {
+    for (const [name, each] of Object.entries(from))
+      Object.defineProperty(to, name, {
+        value: compacted(each, copies),
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      });
+    return to;
+  }
+}
