@@ -1,13 +1,16 @@
 /**
- * Values as a session keeps them: JSON text, or the bytes of a structured clone where JSON would change the value.
+ * Values as a session keeps them: JSON text, or the bytes of a structured clone where JSON would change the
+ * value.
  *
- * A value is encoded once, on the thread that made it. The coordinator passes it on untouched, to the disk and to the
- * consumer, who decodes it on reading. So the consumer gets the same value in the run that made it and in every later
- * one, and also the same as without a session: typed arrays have memory of their own, and a Buffer is a Uint8Array.
+ * A value is encoded once, on the thread that made it. The coordinator passes it on untouched, to the disk
+ * and to the consumer, who decodes it on reading. So the consumer gets the same value in the run that made it
+ * and in every later one, and also the same as without a session: typed arrays have memory of their own, and
+ * a Buffer is a Uint8Array.
  *
- * JSON is used only for a value that parsing gives back equal: null, booleans, strings, finite numbers other than -0, and
- * arrays and plain objects of these. A property that is undefined is left out, as always in JSON. Everything else (Map,
- * Date, BigInt, NaN, cycles, ...) is cloned, by the rules and with the limits of structured clone.
+ * JSON is used only for a value that parsing gives back equal: null, booleans, strings, finite numbers other
+ * than -0, and arrays and plain objects of these. A property that is undefined is left out, as always in
+ * JSON. Everything else (Map, Date, BigInt, NaN, cycles, ...) is cloned, by the rules and with the limits of
+ * structured clone.
  */
 
 import { DefaultDeserializer, serialize } from 'node:v8';
@@ -19,7 +22,10 @@ export type EncodedValue = string | Uint8Array | undefined;
 
 /** Values nested deeper are cloned. The limit also ends the search in cycles. */
 const MAX_DEPTH = 64;
-/** Values with more objects are cloned: JSON writes an object that is reached on many paths once for each of them. */
+/**
+ * Values with more objects are cloned: JSON writes an object that is reached on many paths once for each of
+ * them.
+ */
 const MAX_VISITS = 1_000_000;
 /** Bytes of the text of a value, in UTF-8 or base64. A record is read as one string, and has other fields. */
 const MAX_BYTES = 2 ** 29 - 2 ** 20;
@@ -79,8 +85,8 @@ const readHostObject = Reflect.get(DefaultDeserializer.prototype, '_readHostObje
 ) => ArrayBufferView;
 
 /**
- * Reads what `v8.serialize` writes. Its own counterpart gives typed arrays views of the bytes that are read, or of the
- * memory that Node shares between Buffers.
+ * Reads what `v8.serialize` writes. Its own counterpart gives typed arrays views of the bytes that are read,
+ * or of the memory that Node shares between Buffers.
  */
 class OwningDeserializer extends DefaultDeserializer {
   _readHostObject(): ArrayBufferView {

@@ -1,11 +1,11 @@
 /**
  * Outcomes: how a task ended.
  *
- * `succeeded` and `failed` are final. `aborted` (the task was running, or waiting for its next attempt) and `skipped`
- * (it never began) are not: a later run executes the task again.
+ * `succeeded` and `failed` are final. `aborted` (the task was running, or waiting for its next attempt) and
+ * `skipped` (it never began) are not: a later run executes the task again.
  *
- * A run may make millions of outcomes, so the key of an outcome is computed on first read: hashing every input would
- * cost more than small tasks do. `toJSON` and inspection include it.
+ * A run may make millions of outcomes, so the key of an outcome is computed on first read: hashing every
+ * input would cost more than small tasks do. `toJSON` and inspection include it.
  */
 
 import { inspect } from 'node:util';
@@ -16,8 +16,8 @@ interface OutcomeBase {
   /** Position of the input in the batch, from 0. */
   readonly index: number;
   /**
-   * Stable name of the task: what the `key` option returned, else the hash of the input, else `unkeyed-<index>` for an
-   * input that cannot be hashed (see {@link taskKey}).
+   * Stable name of the task: what the `key` option returned, else the hash of the input, else
+   * `unkeyed-<index>` for an input that cannot be hashed (see {@link taskKey}).
    */
   readonly key: string;
   /** Number of executions that count as attempts. 0 when the task never began. */
@@ -176,7 +176,10 @@ export interface AttemptTimes {
   readonly workerId: number | undefined;
 }
 
-/** Makes the outcome of a task that has a value. The arguments are positional because it runs once for each task. */
+/**
+ * Makes the outcome of a task that has a value. The arguments are positional because it runs once for each
+ * task.
+ */
 export function succeeded(
   index: number,
   value: unknown,

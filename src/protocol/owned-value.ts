@@ -1,15 +1,16 @@
 /**
  * Values that own their memory.
  *
- * A typed array or Buffer is often a small view of a large ArrayBuffer: of a file, or of the pool that Node shares
- * between Buffers. Structured clone copies the whole ArrayBuffer with it, and the receiver can read all of it.
+ * A typed array or Buffer is often a small view of a large ArrayBuffer: of a file, or of the pool that Node
+ * shares between Buffers. Structured clone copies the whole ArrayBuffer with it, and the receiver can read
+ * all of it.
  */
 
 import { HeddleError } from './errors.js';
 import { isPlain } from './plain-data.js';
 
 /** Values nested deeper are refused: a thread with a large stack could send what another cannot read. */
-const MAX_DEPTH = 2000;
+const MAX_DEPTH = 1500;
 /** Beyond this depth, and beyond this many objects, objects seen before are skipped: there may be cycles. */
 const FREE_DEPTH = 64;
 const FREE_OBJECTS = 10_000;
@@ -27,7 +28,9 @@ export function viewType(view: ArrayBufferView): string {
   return typeOfView.call(view) ?? 'DataView';
 }
 
-/** A view of a copy of exactly the same bytes. A Buffer becomes a Uint8Array, as it does by structured clone. */
+/**
+ * A view of a copy of exactly the same bytes. A Buffer becomes a Uint8Array, as it does by structured clone.
+ */
 export function ownedView(view: ArrayBufferView): ArrayBufferView {
   const bytes = new Uint8Array(view.byteLength);
   bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
@@ -36,12 +39,12 @@ export function ownedView(view: ArrayBufferView): ArrayBufferView {
 }
 
 /**
- * The value, with each view of a part of an ArrayBuffer replaced by a view of its own memory. Objects that hold such
- * views are copied, as they must not be changed; without any, the value itself is returned. Looks into arrays, Maps,
- * Sets, plain objects, and the public fields of instances. A copied instance keeps its class, not its private state.
- * Memory that is shared between threads stays shared.
+ * The value, with each view of a part of an ArrayBuffer replaced by a view of its own memory. Objects that
+ * hold such views are copied, as they must not be changed; without any, the value itself is returned. Looks
+ * into arrays, Maps, Sets, plain objects, and the public fields of instances. A copied instance keeps its
+ * class, not its private state. Memory that is shared between threads stays shared.
  *
- * @throws {@link HeddleError} HEDDLE_NOT_CLONEABLE when the value is nested more than 2,000 levels deep
+ * @throws {@link HeddleError} HEDDLE_NOT_CLONEABLE when the value is nested more than 1,500 levels deep
  */
 export function compactViews(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -56,7 +59,7 @@ export function compactViews(value: unknown): unknown {
   }
 }
 
-/** @throws {@link HeddleError} HEDDLE_NOT_CLONEABLE when the value is nested more than 2,000 levels deep */
+/** @throws {@link HeddleError} HEDDLE_NOT_CLONEABLE when the value is nested more than 1,500 levels deep */
 export function refuseDeep(value: unknown): void {
   new ViewSearch().visit(value, 1);
 }
@@ -124,7 +127,9 @@ function isPartial({ buffer, byteLength }: ArrayBufferView): boolean {
   return byteLength < buffer.byteLength && buffer instanceof ArrayBuffer;
 }
 
-/** True for a plain object or an instance of a class whose public fields are all that structured clone copies. */
+/**
+ * True for a plain object or an instance of a class whose public fields are all that structured clone copies.
+ */
 function hasFieldsOnly(value: object): boolean {
   if (isPlain(value)) return true;
   // Objects of Node with state of their own have symbols, those of the web platform a tag.

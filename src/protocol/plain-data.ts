@@ -6,11 +6,11 @@
  * | Map with string keys, other Map        | object, array of `[key, value]` pairs                        |
  * | Headers                                | object                                                       |
  * | Set, typed array, ArrayBuffer          | array                                                        |
- * | URL, URLSearchParams, RegExp, bigint   | its text                                                     |
+ * | URL, URLSearchParams, RegExp           | its text                                                     |
  * | Date                                   | ISO 8601                                                     |
  * | NaN, Infinity                          | 'NaN', 'Infinity'                                            |
  * | error                                  | 'name: message'                                              |
- * | function, symbol, instance of a class without fields of its own | a description                       |
+ * | bigint, function, symbol, instance without fields | a description                                     |
  *
  * Nothing here throws, whatever the getters and proxies of the value do. Limits apply to one error as a whole
  * (see {@link Budget}) and to each object: 100 entries, 4 levels. What is left out says so.
@@ -75,7 +75,6 @@ function copied(value: unknown, budget: Budget, above: readonly object[]): unkno
   if (typeof value === 'string') return budget.cutField(value);
   if (value === null || typeof value === 'boolean' || value === undefined) return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  if (typeof value === 'bigint') return budget.cutField(String(value));
   if (typeof value !== 'object') return describe(value);
   if (above.includes(value)) return '[circular]';
   const text = textOf(value);

@@ -1,14 +1,14 @@
 /**
  * Errors as plain data: what crosses a thread, a file or a pipe.
  *
- * Structured clone alone loses the name, the code, own fields and `AggregateError.errors`, and fails on errors that
- * hold a function. So an error is sent as a `SerializedError` and revived on arrival.
+ * Structured clone alone loses the name, the code, own fields and `AggregateError.errors`, and fails on
+ * errors that hold a function. So an error is sent as a `SerializedError` and revived on arrival.
  *
- * Invariant: `serializeError` never throws, and its result always survives `structuredClone` and `JSON.stringify`,
- * whatever was thrown: getters that throw, proxies, cycles, megabytes of text.
+ * Invariant: `serializeError` never throws, and its result always survives `structuredClone` and
+ * `JSON.stringify`, whatever was thrown: getters that throw, proxies, cycles, megabytes of text.
  *
- * Limits: 8 causes deep, 100 errors in an AggregateError, 1,000 errors and 1 Mi characters in the whole tree, and for
- * own fields those of plain-data.ts. What is left out says so.
+ * Limits: 8 causes deep, 100 errors in an AggregateError, 1,000 errors and 1 Mi characters in the whole tree,
+ * and for own fields those of plain-data.ts. What is left out says so.
  */
 
 import { ERROR_CODES, HeddleError, type HeddleErrorCode } from './errors.js';
@@ -18,7 +18,10 @@ import { Budget, describe, isError, keysOf, plainCopy, plainFields, read, textOr
 export interface SerializedError {
   readonly name: string;
   readonly message: string;
-  /** Built-in class of the error, when the name is not that of the class: `DOMException`, or the base of a subclass. */
+  /**
+   * Built-in class of the error, when the name is not that of the class: `DOMException`, or the base of a
+   * subclass.
+   */
   readonly class?: string;
   readonly stack?: string;
   readonly code?: string | number;
@@ -30,7 +33,10 @@ export interface SerializedError {
   readonly errors?: readonly SerializedCause[];
 }
 
-/** A cause is either an error or some other value; the tag keeps an error apart from an object that looks like one. */
+/**
+ * A cause is either an error or some other value; the tag keeps an error apart from an object that looks like
+ * one.
+ */
 export type SerializedCause = { readonly error: SerializedError } | { readonly value: unknown };
 
 const MAX_DEPTH = 8;
@@ -49,7 +55,10 @@ const BUILT_IN: Readonly<Record<string, ErrorClass>> = {
   URIError,
 };
 
-/** Turns anything thrown into plain data. A value that is not an error becomes the cause of `HEDDLE_NON_ERROR_THROWN`. */
+/**
+ * Turns anything thrown into plain data. A value that is not an error becomes the cause of
+ * `HEDDLE_NON_ERROR_THROWN`.
+ */
 export function serializeError(thrown: unknown): SerializedError {
   const budget = new Budget();
   if (isError(thrown)) {

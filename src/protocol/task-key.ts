@@ -1,22 +1,25 @@
 /**
  * The default key of a task: a hash of its input.
  *
- * The input is written as canonical text: properties sorted, every type tagged. So equal inputs have equal keys in every
- * process and every release, and different inputs have different keys. The key is the first 128 bits of the text's
- * SHA-256 in hexadecimal: among 1e9 different inputs, two collide with a probability below 1e-20.
+ * The input is written as canonical text: properties sorted, every type tagged. So equal inputs have equal
+ * keys in every process and every release, and different inputs have different keys. The key is the first 128
+ * bits of the text's SHA-256 in hexadecimal: among 1e9 different inputs, two collide with a probability below
+ * 1e-20.
  *
  * What counts is what structured clone copies to a thread:
  *   - own enumerable fields with string names, in any order; not symbols, not the prototype
  *   - the order of the entries of a Map or Set
  *   - of an error: name, class, message, cause, errors and own fields, not the stack
  *   - of a typed array: its type and its own bytes, not its named fields. A Buffer is a Uint8Array.
- *   - an instance of a class counts as a plain object, by its public fields. A thread receives no more of it. An inline
- *     task also sees private fields and methods: give `key` when instances differ in these alone.
+ *   - an instance of a class counts as a plain object, by its public fields. A thread receives no more of it.
+ *     An inline task also sees private fields and methods: give `key` when instances differ in these alone.
  *
- * Refused, because two different values could not be told apart: functions, symbols, instances without any enumerable
- * field (private state only), and everything else that hides its state (Blob, Promise, WeakMap, MessagePort, ...).
+ * Refused, because two different values could not be distinguished: functions, symbols, instances without any
+ * enumerable field (private state only), and everything else that hides its state (Blob, Promise, WeakMap,
+ * MessagePort, ...).
  *
- * An object that is reached more than once is written as often, as in JSON, but in time linear in the number of objects.
+ * An object that is reached more than once is written as often, as in JSON, but in time linear in the number
+ * of objects.
  */
 
 import { types } from 'node:util';
@@ -25,7 +28,7 @@ import { viewType } from './owned-value.js';
 import { describe, isPlain, reasonOf } from './plain-data.js';
 
 /** Deeper objects are refused. Recursion must fit the stack of every thread. */
-const MAX_DEPTH = 2000;
+const MAX_DEPTH = 1500;
 /** Objects written before repeated ones are looked for. */
 const FREE_OBJECTS = 10_000;
 /** Characters that repeated objects may add. */
@@ -38,8 +41,8 @@ let hash: typeof import('node:crypto').hash | undefined;
 /**
  * Hashes an input to its key: 32 hexadecimal digits.
  *
- * @throws {@link HeddleError} HEDDLE_INVALID_KEY when the input cannot be told apart from others, cannot be read, or is
- * nested or repeated too much
+ * @throws {@link HeddleError} HEDDLE_INVALID_KEY when the input cannot be distinguished from others or
+ * cannot be read, or is nested or repeated too much
  */
 export function taskKey(input: unknown): string {
   // Loaded on first use: most threads never need a key.
@@ -61,7 +64,7 @@ export function reportedKey(input: unknown, index: number): string {
 }
 
 function refusal(why: string, cause?: unknown): HeddleError {
-  const message = `The input cannot be hashed to a key because ${why}; give each input a key with the option \`key\``;
+  const message = `The input cannot be hashed because ${why}; give each input a key with the option \`key\``;
   return new HeddleError('HEDDLE_INVALID_KEY', message, cause === undefined ? undefined : { cause });
 }
 
@@ -112,7 +115,12 @@ class CanonicalText {
     const outermost = this.#outermost;
     this.#outermost = Number.POSITIVE_INFINITY;
     this.#path.push(value);
-    const text = this.#content(value);
+    // Few frames for each level: the stack bounds the depth.
+    const text = Array.isArray(value)
+      ? this.#array(value)
+      : Object.getPrototypeOf(value) === Object.prototype
+        ? this.#fields(value, Object.keys(value))
+        : this.#special(value);
     this.#path.pop();
     const isClosed = this.#outermost >= depth;
     this.#outermost = isClosed ? outermost : Math.min(outermost, this.#outermost);
@@ -131,9 +139,7 @@ class CanonicalText {
     return text;
   }
 
-  #content(value: object): string {
-    if (Array.isArray(value)) return this.#array(value);
-    if (Object.getPrototypeOf(value) === Object.prototype) return this.#fields(value, Object.keys(value));
+  #special(value: object): string {
     if (ArrayBuffer.isView(value)) return bytes(value);
     const tag = Object.prototype.toString.call(value).slice(8, -1);
     const names = Object.keys(value);
@@ -146,15 +152,14 @@ class CanonicalText {
     return this.#builtIn(tag, value) + (own.length === 0 ? '' : this.#fields(value, own));
   }
 
-  #value(value: unknown): string {
-    return typeof value === 'object' && value !== null ? this.object(value) : primitive(value);
-  }
-
   #fields(value: object, names: string[]): string {
     const record = value as Record<string, unknown>;
     let text = '{';
-    for (const name of names.sort())
-      text += `${text.length === 1 ? '' : ','}${JSON.stringify(name)}:${this.#value(record[name])}`;
+    for (const name of names.sort()) {
+      const field = record[name];
+      const content = typeof field === 'object' && field !== null ? this.object(field) : primitive(field);
+      text += `${text.length === 1 ? '' : ','}${JSON.stringify(name)}:${content}`;
+    }
     return `${text}}`;
   }
 
@@ -169,7 +174,8 @@ class CanonicalText {
 
   #list(values: Iterable<unknown>): string {
     const texts: string[] = [];
-    for (const value of values) texts.push(this.#value(value));
+    for (const value of values)
+      texts.push(typeof value === 'object' && value !== null ? this.object(value) : primitive(value));
     return `[${texts.join(',')}]`;
   }
 
@@ -212,7 +218,7 @@ class CanonicalText {
     };
     const placed = Object.keys(more);
     return (
-      `error:${this.#value([name, message])}` +
+      `error:${this.object([name, message])}` +
       (placed.length === 0 ? '' : this.#fields(more, placed)) +
       (own.length === 0 ? '' : `fields:${this.#fields(value, own)}`)
     );

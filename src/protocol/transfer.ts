@@ -1,9 +1,9 @@
 /**
  * `transfer`: moves buffers between threads instead of copying them.
  *
- * The caller gets a value of the same type, in fact a small marker around it. Whatever sends the value (the dispatcher
- * for inputs, the chunk runner for values) unwraps it and passes the buffers to the message's transfer list. A registered
- * symbol identifies the marker, so that copies of heddle understand each other.
+ * The caller gets a value of the same type, in fact a small marker around it. Whatever sends the value (the
+ * dispatcher for inputs, the chunk runner for values) unwraps it and passes the buffers to the message's
+ * transfer list. A registered symbol identifies the marker, so that copies of heddle understand each other.
  */
 
 import type { Transferable } from './task.js';
@@ -16,14 +16,17 @@ interface Marked {
 }
 
 /**
- * Marks the buffers of an input or a value to be moved, not copied. After the move the sender's buffers are empty, so
- * a task whose input was moved cannot be retried.
+ * Marks the buffers of an input or a value to be moved, not copied. After the move the sender's buffers are
+ * empty, so a task whose input was moved cannot be retried.
  */
 export function transfer<T>(value: T, buffers: readonly Transferable[]): T {
   return { [MARK]: [...buffers], value } as unknown as T;
 }
 
-/** True when the value was marked by {@link transfer}. Never throws: a proxy that cannot be asked was not marked. */
+/**
+ * True when the value was marked by {@link transfer}. Never throws: a proxy that cannot be asked was not
+ * marked.
+ */
 export function isTransfer(value: unknown): value is Marked {
   if (typeof value !== 'object' || value === null) return false;
   try {

@@ -1,8 +1,8 @@
 /**
  * The tasks of a chunk that have ended and are not reported yet.
  *
- * Values are sent many at a time. When such a message cannot be cloned, its values are sent one by one, so that only the
- * task whose value cannot be sent fails, with an error that names the value.
+ * Values are sent many at a time. When such a message cannot be cloned, its values are sent one by one, so
+ * that only the task whose value cannot be sent fails, with an error that names the value.
  */
 
 import { ORIGIN } from '../protocol/control-cell.js';
@@ -43,7 +43,10 @@ export class Report {
     this.#times[this.#count] = at;
   }
 
-  /** @throws HEDDLE_NOT_CLONEABLE when the value cannot be encoded or is nested too deeply; the task has failed then */
+  /**
+   * @throws HEDDLE_NOT_CLONEABLE when the value cannot be encoded or is nested too deeply; the task has
+   * failed then
+   */
   succeed(value: unknown): void {
     if (!isTransfer(value)) {
       this.#values.push(sendable(value, this.#isEncoded));
@@ -153,7 +156,8 @@ function asJson(handle: unknown): string {
 function notCloneable(value: unknown, cause: unknown): HeddleError {
   return new HeddleError(
     'HEDDLE_NOT_CLONEABLE',
-    `The task's value, ${describe(value)}, cannot be sent to the caller's thread (${reasonOf(cause)}); return plain data`,
+    `The task's value, ${describe(value)}, cannot be sent to the caller's thread ` +
+      `(${reasonOf(cause)}); return plain data`,
     { cause },
   );
 }

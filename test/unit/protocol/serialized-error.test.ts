@@ -249,7 +249,7 @@ describe('an error arrives whole', () => {
       pattern: '/a/g',
       headers: { 'retry-after': '1' },
       at: '1970-01-01T00:00:00.000Z',
-      big: '10',
+      big: '10 (bigint)',
       bytes: [1, 2],
       floats: [0.5],
       buffer: [0],
