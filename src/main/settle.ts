@@ -11,7 +11,7 @@ import { isHeddleError, OptionError } from '../protocol/errors.js';
 import type { SettledMessage, Submission } from '../protocol/messages.js';
 import { type AttemptTimes, type Failed, unsuccessful } from '../protocol/outcome.js';
 import { describe, reviveError } from '../protocol/serialized-error.js';
-import { taskKey } from '../protocol/task-key.js';
+import { reportedKey } from '../protocol/task-key.js';
 import { isTransfer } from '../protocol/transfer.js';
 import type { RecordableBlock, Recorder } from '../session/recorder.js';
 import { backoffMs } from './backoff.js';
@@ -301,5 +301,5 @@ function gaplessLength({ indexes }: Pick<Chunk, 'indexes'>, from: number, most: 
 /** Index and key of a task of a chunk, for an event. */
 export function named(chunk: Chunk, position: number): { index: number; key: string } {
   const { index, key, input } = identityOf(chunk, position);
-  return { index, key: key ?? taskKey(input) };
+  return { index, key: key ?? reportedKey(input, index) };
 }

@@ -15,7 +15,7 @@
 
 import { DefaultDeserializer, serialize } from 'node:v8';
 import { HeddleError } from './errors.js';
-import { ownedView, refuseDeep } from './owned-value.js';
+import { isTooDeep, ownedView } from './owned-value.js';
 
 /** JSON text, the bytes of a clone, or undefined for undefined. */
 export type EncodedValue = string | Uint8Array | undefined;
@@ -66,18 +66,21 @@ function jsonText(value: unknown): string {
 }
 
 function cloneBytes(value: unknown): Uint8Array {
-  refuseDeep(value);
+  if (isTooDeep(value)) throw refusal('It is nested more than 1,500 levels deep; return flatter data');
   const bytes = serialize(value);
   if (bytes.length > (MAX_BYTES / 4) * 3) throw tooLarge();
   return bytes;
 }
 
 function tooLarge(): HeddleError {
-  return new HeddleError(
-    'HEDDLE_NOT_CLONEABLE',
+  return refusal(
     `It takes more than ${MAX_BYTES / 2 ** 20} MiB as text, which a session or cache cannot keep; ` +
       'return less, or write it to a file and return the path',
   );
+}
+
+function refusal(message: string): HeddleError {
+  return new HeddleError('HEDDLE_NOT_CLONEABLE', message);
 }
 
 const readHostObject = Reflect.get(DefaultDeserializer.prototype, '_readHostObject') as (

@@ -6,10 +6,9 @@
  * all of it.
  */
 
-import { HeddleError } from './errors.js';
 import { isPlain } from './plain-data.js';
 
-/** Values nested deeper are refused: a thread with a large stack could send what another cannot read. */
+/** A thread with a large stack can write values that are nested deeper, and another cannot read them. */
 const MAX_DEPTH = 1500;
 /** Beyond this depth, and beyond this many objects, objects seen before are skipped: there may be cycles. */
 const FREE_DEPTH = 64;
@@ -43,8 +42,7 @@ export function ownedView(view: ArrayBufferView): ArrayBufferView {
  * hold such views are copied, as they must not be changed; without any, the value itself is returned. Looks
  * into arrays, Maps, Sets, plain objects, and the public fields of instances. A copied instance keeps its
  * class, not its private state. Memory that is shared between threads stays shared.
- *
- * @throws {@link HeddleError} HEDDLE_NOT_CLONEABLE when the value is nested more than 1,500 levels deep
+ * Never throws, and looks at most 1,500 levels deep.
  */
 export function compactViews(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -52,21 +50,22 @@ export function compactViews(value: unknown): unknown {
   try {
     search.visit(value, 1);
     return search.hasPartialView ? compacted(value, new Map()) : value;
-  } catch (error) {
-    if (error === search.refusal) throw error;
+  } catch {
     // A getter or a proxy threw. Sending the value fails for the same reason.
     return value;
   }
 }
 
-/** @throws {@link HeddleError} HEDDLE_NOT_CLONEABLE when the value is nested more than 1,500 levels deep */
-export function refuseDeep(value: unknown): void {
-  new ViewSearch().visit(value, 1);
+/** Whether a value is nested more than 1,500 levels deep. */
+export function isTooDeep(value: unknown): boolean {
+  const search = new ViewSearch();
+  search.visit(value, 1);
+  return search.isTooDeep;
 }
 
 class ViewSearch {
   hasPartialView = false;
-  refusal: HeddleError | undefined;
+  isTooDeep = false;
   #objects = 0;
   #seen: Set<object> | undefined;
 
@@ -74,7 +73,8 @@ class ViewSearch {
     if (typeof value !== 'object' || value === null) return;
     if (++this.#objects > FREE_OBJECTS || depth > FREE_DEPTH || this.#seen !== undefined) {
       if (!this.#isNew(value)) return;
-      if (depth > MAX_DEPTH) throw this.#tooDeep();
+      if (depth > MAX_DEPTH) this.isTooDeep = true;
+      if (this.isTooDeep) return;
     }
     if (Object.getPrototypeOf(value) === Object.prototype) this.#visitFields(value, depth + 1);
     else if (Array.isArray(value)) this.#visitElements(value, depth + 1);
@@ -112,14 +112,6 @@ class ViewSearch {
       this.visit(each, depth);
       if (key !== each) this.visit(key, depth);
     });
-  }
-
-  #tooDeep(): HeddleError {
-    this.refusal = new HeddleError(
-      'HEDDLE_NOT_CLONEABLE',
-      `It is nested more than ${MAX_DEPTH} levels deep; return flatter data`,
-    );
-    return this.refusal;
   }
 }
 

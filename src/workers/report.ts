@@ -43,10 +43,7 @@ export class Report {
     this.#times[this.#count] = at;
   }
 
-  /**
-   * @throws HEDDLE_NOT_CLONEABLE when the value cannot be encoded or is nested too deeply; the task has
-   * failed then
-   */
+  /** @throws HEDDLE_NOT_CLONEABLE when values are encoded and this one cannot be; the task has failed then */
   succeed(value: unknown): void {
     if (!isTransfer(value)) {
       this.#values.push(sendable(value, this.#isEncoded));
