@@ -72,15 +72,18 @@ class ViewSearch {
   visit(value: unknown, depth: number): void {
     if (typeof value !== 'object' || value === null) return;
     if (++this.#objects > FREE_OBJECTS || depth > FREE_DEPTH || this.#seen !== undefined) {
-      if (!this.#isNew(value)) return;
-      if (depth > MAX_DEPTH) this.isTooDeep = true;
-      if (this.isTooDeep) return;
+      if (this.isTooDeep || !this.#isNew(value)) return;
+      this.isTooDeep = depth > MAX_DEPTH;
     }
     if (Object.getPrototypeOf(value) === Object.prototype) this.#visitFields(value, depth + 1);
     else if (Array.isArray(value)) this.#visitElements(value, depth + 1);
-    else if (ArrayBuffer.isView(value)) this.hasPartialView ||= isPartial(value);
-    else if (value instanceof Map || value instanceof Set) this.#visitEntries(value, depth + 1);
-    else if (hasFieldsOnly(value)) this.#visitFields(value, depth + 1);
+    else this.#visitOther(value, depth + 1);
+  }
+
+  #visitOther(value: object, depth: number): void {
+    if (ArrayBuffer.isView(value)) this.hasPartialView ||= isPartial(value);
+    else if (value instanceof Map || value instanceof Set) this.#visitEntries(value, depth);
+    else if (hasFieldsOnly(value)) this.#visitFields(value, depth);
   }
 
   #isNew(value: object): boolean {
@@ -135,40 +138,42 @@ function compacted(value: unknown, copies: Map<object, object>): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const known = copies.get(value);
   if (known !== undefined) return known;
-  if (ArrayBuffer.isView(value)) {
-    if (!isPartial(value)) return value;
-    const owned = ownedView(value);
-    return kept(Buffer.isBuffer(value) ? Buffer.from(owned.buffer as ArrayBuffer) : owned);
-  }
-  if (Array.isArray(value)) return copiedFields(value, kept(new Array(value.length)));
+  if (!ArrayBuffer.isView(value)) return compactedObject(value, copies);
+  if (!isPartial(value)) return value;
+  const owned = ownedView(value);
+  const copy = Buffer.isBuffer(value) ? Buffer.from(owned.buffer as ArrayBuffer) : owned;
+  copies.set(value, copy);
+  return copy;
+}
+
+/** Each copy is registered before it is filled: an object may hold itself. */
+function compactedObject(value: object, copies: Map<object, object>): object {
   if (value instanceof Map) {
-    const copy = kept(new Map());
+    const copy = new Map();
+    copies.set(value, copy);
     for (const [key, each] of value) copy.set(compacted(key, copies), compacted(each, copies));
     return copy;
   }
   if (value instanceof Set) {
-    const copy = kept(new Set());
+    const copy = new Set();
+    copies.set(value, copy);
     for (const each of value) copy.add(compacted(each, copies));
     return copy;
   }
-  return hasFieldsOnly(value)
-    ? copiedFields(value, kept(Object.create(Object.getPrototypeOf(value))))
-    : value;
-
-  /** Registered before it is filled: the value may hold itself. */
-  function kept<Copy extends object>(copy: Copy): Copy {
-    copies.set(value as object, copy);
-    return copy;
+  if (!Array.isArray(value) && !hasFieldsOnly(value)) return value;
+  const copy = Array.isArray(value)
+    ? new Array(value.length)
+    : (Object.create(Object.getPrototypeOf(value)) as object);
+  copies.set(value, copy);
+  for (const [name, each] of Object.entries(value)) {
+    // Assigning would call setters of the class, or of __proto__.
+    const content = compacted(each, copies);
+    Object.defineProperty(copy, name, {
+      value: content,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
   }
-
-  function copiedFields(from: object, to: object): object {
-    for (const [name, each] of Object.entries(from))
-      Object.defineProperty(to, name, {
-        value: compacted(each, copies),
-        configurable: true,
-        enumerable: true,
-        writable: true,
-      });
-    return to;
-  }
+  return copy;
 }
