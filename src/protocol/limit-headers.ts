@@ -1,4 +1,4 @@
-/** Which headers of an answer say something about limits, as plain data that can be sent between threads. */
+/** Selects the headers of a response that describe limits, as plain data that can be sent between threads. */
 
 const NAMES: ReadonlySet<string> = new Set([
   'date',
@@ -12,14 +12,15 @@ const NAMES: ReadonlySet<string> = new Set([
   'ratelimit-policy',
 ]);
 const PREFIXES = ['ratelimit-', 'x-ratelimit-', 'x-rate-limit-', 'anthropic-ratelimit-'];
-/** Longer ones say nothing. */
+/** Longer values are ignored. */
 export const MAX_LENGTH = 4096;
-/** Headers looked at: more than any answer has, fewer than an endless iterator. */
+/** Headers that are looked at: more than any response has, and an iterator may be endless. */
 const MAX_FIELDS = 1000;
 
 /**
- * The part of a response's headers that says something about limits, as a plain object with names in lower case. Takes Headers, plain
- * objects (any case; texts or arrays of texts), Maps and arrays of pairs; of anything else there is nothing to tell.
+ * The headers of a response that describe limits, as a plain object with names in lower case. Accepts
+ * Headers, plain objects (names in any case, values that are strings or arrays of strings), Maps and arrays
+ * of pairs. Returns an empty object for anything else.
  */
 export function limitHeadersOf(headers: unknown): Record<string, string> {
   const found: Record<string, string> = {};
@@ -30,9 +31,9 @@ export function limitHeadersOf(headers: unknown): Record<string, string> {
       if (Array.isArray(entry)) collect(found, entry[0], entry[1]);
     }
   } catch {
-    // A getter or an iterator of somebody else's threw: what was read before it counts.
+    // A getter or iterator of the caller threw. Keep what was read before.
   }
-  // The date says something beside another header only.
+  // The date is useful only together with another header.
   return Object.keys(found).some((name) => name !== 'date') ? found : {};
 }
 
@@ -49,7 +50,7 @@ function collect(found: Record<string, string>, name: unknown, value: unknown): 
     if (typeof each !== 'string' && typeof each !== 'number') continue;
     const text = String(each).trim();
     const before = found[lower];
-    // A proxy that repeats a header has not said anything else.
+    // Proxies on the way may repeat a header.
     if (before === text || text.length > MAX_LENGTH) continue;
     found[lower] = before === undefined ? text : `${before}, ${text}`;
   }

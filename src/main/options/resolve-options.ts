@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { OptionError } from '../../protocol/errors.js';
 import type { Outcome } from '../../protocol/outcome.js';
 import type { Services } from '../../protocol/task.js';
-import { MIN_STALE_MS } from '../../session/limits.js';
+import { MIN_STALE_MS } from '../../session/stale-times.js';
 import { nearest } from '../../text/nearest.js';
 import type { ThreadOptions } from '../executor/threads/thread-pool.js';
 import type { Progress } from '../figures/counters.js';
