@@ -61,6 +61,7 @@ export class ChildProcess {
         resolve: (answer) => {
           clearTimeout(timer);
           if (answer.type === 'problem') reject(reviveError(answer.error));
+          else if (answer.type === 'refused') reject(new BenchProblem(answer.message));
           else resolve(answer as AnswerTo<R>);
         },
         reject: (error) => {

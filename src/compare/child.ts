@@ -6,6 +6,7 @@
  */
 
 import { serializeError } from './plain-error.js';
+import { BenchProblem } from './problems.js';
 import type { Answer, ChildSpec, Opened, Payload, Request, Round } from './protocol.js';
 
 /** What runs the sample. */
@@ -23,7 +24,10 @@ for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 process.on('message', (request: Request) => {
   void answer(request)
     .catch(
-      async (error: unknown): Promise<Answer> => ({ type: 'problem', error: await serializeError(error) }),
+      async (error: unknown): Promise<Answer> =>
+        error instanceof BenchProblem
+          ? { type: 'refused', message: error.message }
+          : { type: 'problem', error: await serializeError(error) },
     )
     .then((message) => process.send?.(message));
 });

@@ -7,8 +7,9 @@
 
 import { deserialize, serialize } from 'node:v8';
 import type { Runner } from './child.js';
-import { LoopContext } from './loop-context.js';
+import { LoopContext, SUBMITTED } from './loop-context.js';
 import type { OutcomeHashes } from './outcome-hashes.js';
+import { BenchProblem } from './problems.js';
 import type { ChildSpec, Opened, Payload, Request, Round } from './protocol.js';
 import { percentile } from './statistics.js';
 import { stopwatch } from './stopwatch.js';
@@ -49,8 +50,9 @@ export class LoopRunner implements Runner {
     const stop = stopwatch();
     for (let i = 0; i < inputs.length; i++) {
       try {
-        await call(inputs[i], new LoopContext(i, inputs[i]));
-      } catch {
+        if ((await call(inputs[i], new LoopContext(i, inputs[i]))) === SUBMITTED) throw submits();
+      } catch (error) {
+        if (error instanceof BenchProblem) throw error;
         failed++;
       }
     }
@@ -66,8 +68,9 @@ export class LoopRunner implements Runner {
     let at = performance.now();
     for (let i = 0; i < inputs.length; i++) {
       try {
-        await call(inputs[i], new LoopContext(i, inputs[i]));
-      } catch {
+        if ((await call(inputs[i], new LoopContext(i, inputs[i]))) === SUBMITTED) throw submits();
+      } catch (error) {
+        if (error instanceof BenchProblem) throw error;
         failed++;
       }
       const now = performance.now();
@@ -89,8 +92,10 @@ export class LoopRunner implements Runner {
       try {
         const value = await this.#call(inputs[i], new LoopContext(i, inputs[i], hashes.keyOf));
         ms += performance.now() - at;
+        if (value === SUBMITTED) throw submits();
         hashes.succeeded(i, value);
       } catch (error) {
+        if (error instanceof BenchProblem) throw error;
         ms += performance.now() - at;
         hashes.failed(i, error);
       }
@@ -121,6 +126,13 @@ export class LoopRunner implements Runner {
       return undefined;
     }
   }
+}
+
+function submits(): BenchProblem {
+  return new BenchProblem(
+    'a task that returns ctx.submitted cannot be compared: its job runs elsewhere, however heddle runs the task; ' +
+      'compare a task that waits for its result, or choose -c by the limits of the provider',
+  );
 }
 
 /** The second of two copies counts: the first pays for what is not compiled yet. */

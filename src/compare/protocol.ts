@@ -79,6 +79,8 @@ export type Answer =
   | Opened
   | Round
   | Payload
+  /** The task cannot be compared: becomes a BenchProblem. */
+  | { readonly type: 'refused'; readonly message: string }
   | { readonly type: 'taken' }
   | { readonly type: 'problem'; readonly error: SerializedError };
 

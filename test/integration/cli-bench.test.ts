@@ -2,7 +2,9 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { createRuntime, type TaskContext } from 'heddle';
 import { describe, expect, it } from 'vitest';
+import { LoopContext } from '../../src/compare/loop-context.js';
 import { type Ended, fixture, heddle, startHeddle, tempFolder } from '../fixtures/cli/run-cli.js';
 
 const SAME = fixture('same.js');
@@ -118,16 +120,33 @@ describe('heddle bench', () => {
       'context.mjs': `export default async (input, ctx) => {
         ctx.progress(0.5);
         ctx.log('info', 'said');
-        const { index, key, attempt, signal } = ctx;
+        ctx.observe({ headers: { 'retry-after': '1' }, used: { calls: 1 } });
+        const { index, key, attempt, account, signal } = ctx;
         const service = await ctx.services.ask().catch(({ code }) => code);
-        return ctx.transfer({ index, key, attempt, service, isAborted: signal.aborted }, []);
+        const job = typeof ctx.submitted({ id: index });
+        return ctx.transfer({ index, key, attempt, account, service, job, isAborted: signal.aborted }, []);
       };`,
     });
 
     const { code, stdout, stderr } = await bench(['context.mjs', ...INPUTS, ...QUICK], { cwd: folder.path });
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('error') });
-    expect(stdout).not.toContain('differ');
+    expect(stdout).not.toMatch(/differ|fails?,/);
+  });
+
+  it('gives the loop every member that the context of a run has', async () => {
+    const all: Record<keyof TaskContext, true> = {
+      ...{ account: true, attempt: true, index: true, key: true, log: true, observe: true },
+      ...{ progress: true, services: true, signal: true, submitted: true, transfer: true },
+    };
+    await using runtime = createRuntime();
+
+    const [members] = await runtime.run((_: unknown, ctx) => memberNames(ctx), [0]).values();
+
+    const own = memberNames(new LoopContext(0, 0));
+    expect(own).toEqual(Object.keys(all).sort());
+    // How the runtime itself asks for aborts; no part of TaskContext.
+    expect(members).toEqual([...own, 'pollAbort'].sort());
   });
 
   it('runs TypeScript where heddle run does', async () => {
@@ -173,6 +192,7 @@ describe('results', () => {
 describe('there is no report', () => {
   const MODULES = {
     'once.mjs': "export const execution = 'at-most-once'; export default (x) => x;",
+    'submits.mjs': 'export default (x, ctx) => ctx.submitted({ x }); export const poll = ({ x }) => x;',
     'exits.mjs': 'export default (x) => (x === "in7" ? process.exit(3) : x);',
     'stray.mjs': 'export default (x) => { setTimeout(() => { throw new Error("stray"); }); return x; };',
     'blocks.mjs': 'export default (x) => { for (;;); };',
@@ -192,6 +212,7 @@ describe('there is no report', () => {
       ['in two formats', 2, [SAME, 'a', 'b', '--json', '--markdown'], 'cannot be used with option'],
       ['in a missing folder', 2, [SAME, 'a', 'b', '-o', 'no/x'], 'the folder no does not exist'],
       ['of tasks that must run once', 2, ['once.mjs', 'a', 'b'], '--force does it all the same'],
+      ['of a task that submits jobs', 1, ['submits.mjs', 'a', 'b'], 'ctx.submitted cannot be compared'],
       ['when all tasks fail', 1, [fixture('fails.js'), 'a', 'b'], 'the first: Error [ENOPE]: no "a"'],
       ['of a task that exits', 1, ['exits.mjs', ...INPUTS], '(plain loop, exit code 3)'],
       ['of a task that throws from a timer', 1, ['stray.mjs', ...INPUTS], '(plain loop, exit code 1)'],
@@ -272,6 +293,12 @@ describe.runIf(process.platform !== 'win32')('the processes of a bench', () => {
     for (const pid of pids) await ended(pid);
   });
 });
+
+/** Members that a task can read, its own and those of its class. */
+function memberNames(context: object): string[] {
+  const names = [context, Object.getPrototypeOf(context)].flatMap(Object.getOwnPropertyNames);
+  return names.filter((name) => name !== 'constructor').sort();
+}
 
 /** Waits until a process is gone. There is nothing to be told by, so it looks again and again; the test's time bounds it. */
 async function ended(pid: string): Promise<void> {
