@@ -211,7 +211,7 @@ describe('there is no report', () => {
       ['of a bad list', 2, [SAME, 'a', 'b', '-t', '1,,2'], 'Expected a list such as 1,2,4'],
       ['in two formats', 2, [SAME, 'a', 'b', '--json', '--markdown'], 'cannot be used with option'],
       ['in a missing folder', 2, [SAME, 'a', 'b', '-o', 'no/x'], 'the folder no does not exist'],
-      ['of tasks that must run once', 2, ['once.mjs', 'a', 'b'], '--force does it all the same'],
+      ['of tasks that must run once', 2, ['once.mjs', 'a', 'b'], 'use --force to run it anyway'],
       ['of a task that submits jobs', 1, ['submits.mjs', 'a', 'b'], 'ctx.submitted cannot be compared'],
       ['when all tasks fail', 1, [fixture('fails.js'), 'a', 'b'], 'the first: Error [ENOPE]: no "a"'],
       ['of a task that exits', 1, ['exits.mjs', ...INPUTS], '(plain loop, exit code 3)'],

@@ -1,9 +1,9 @@
 /** The figures of `heddle bench`: statistics of rounds, hashes of outcomes. */
 
 import { describe, expect, it } from 'vitest';
+import { percent, time, times } from '../../../src/compare/figures.js';
 import { firstDifference, OutcomeHashes } from '../../../src/compare/outcome-hashes.js';
 import { median, percentile, timingOf } from '../../../src/compare/statistics.js';
-import { percent, time, times } from '../../../src/compare/words.js';
 
 describe('the statistics of rounds', () => {
   it('are those of tinybench', () => {

@@ -3,8 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { collectCandidates } from '../../../src/cli/commands/bench/candidates.js';
 import { fixedSource, type InputSource, type Row } from '../../../src/cli/inputs/input-source.js';
-import { betterSize, type Pilot, sampleSize } from '../../../src/compare/pilot.js';
-import { pick } from '../../../src/compare/sample.js';
+import { betterSize, type Pilot, pick, sampleSize } from '../../../src/compare/sample.js';
 import { byPlace, chooseVariants, type VariantRequest } from '../../../src/compare/variants.js';
 
 const REQUEST: VariantRequest = {
@@ -168,7 +167,7 @@ describe('the sample', () => {
   it('is spread over the whole batch, which is never held', async () => {
     const candidates = await collectCandidates([fixedSource('x', 'x', numbers(1000))], limits);
 
-    expect(candidates).toMatchObject({ step: 64, total: 1000, badRows: 0, isCutForSize: false });
+    expect(candidates).toMatchObject({ step: 64, total: 1000, badRows: 0 });
     expect(candidates.inputs).toHaveLength(16);
     expect(pick(candidates, 4)).toEqual({
       inputs: ['0', '256', '512', '768'],
@@ -189,7 +188,7 @@ describe('the sample', () => {
       mostBytes: 4500,
     });
 
-    expect(candidates).toMatchObject({ step: 2, total: 8, isCutForSize: true });
+    expect(candidates).toMatchObject({ step: 2, total: 8 });
     expect(candidates.inputs).toHaveLength(4);
   });
 

@@ -10,12 +10,11 @@
 
 import { availableParallelism, cpus } from 'node:os';
 import { isatty } from 'node:tty';
+import { BenchProblem } from '../../../compare/child-protocol.js';
 import type { Figures } from '../../../compare/figures.js';
-import { Measurement } from '../../../compare/measure.js';
-import { MOST_AUTO } from '../../../compare/pilot.js';
-import { BenchProblem } from '../../../compare/problems.js';
-import type { Candidates } from '../../../compare/sample.js';
-import { type Verdict, verdictOf } from '../../../compare/verdict.js';
+import { measure } from '../../../compare/measure.js';
+import { type Recommendation, recommend } from '../../../compare/recommendation.js';
+import { type Candidates, MOST_AUTO } from '../../../compare/sample.js';
 import { formatDuration, plural } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
 import { checkInputs } from '../../inputs/check.js';
@@ -82,15 +81,15 @@ async function run(request: BenchRequest, messages: Messages, signals: Signals):
   const target = await openTarget(flags);
   const progress = new ProgressLine(clean(label), messages);
   try {
-    const figures = await measure({ request, module, messages, signals, progress });
+    const figures = await figuresOf({ request, module, messages, signals, progress });
     progress.stop();
-    const verdict = verdictOf(figures);
+    const recommendation = recommend(figures);
     const report = {
       task: clean(request.module),
       machine: machine(),
       figures,
-      verdict,
-      command: commandOf(request, verdict),
+      recommendation,
+      command: commandOf(request, recommendation),
     };
     await target.write(Buffer.from(reportText(report, flags)));
     await target.commit();
@@ -117,13 +116,13 @@ interface Parts {
   readonly progress: ProgressLine;
 }
 
-async function measure(parts: Parts): Promise<Figures> {
+async function figuresOf(parts: Parts): Promise<Figures> {
   const { request, module, messages, signals, progress } = parts;
   const { flags } = request;
   const candidates = await readBatch(parts);
   if (candidates.badRows > 0)
     messages.warn(`${plural(candidates.badRows, 'input')} cannot be used; what is left is measured`);
-  const measurement = new Measurement({
+  return measure({
     module,
     candidates,
     sample: flags.sample ?? 'auto',
@@ -137,11 +136,9 @@ async function measure(parts: Parts): Promise<Figures> {
     memoryLimitMb: flags.memoryLimit,
     force: flags.force === true,
     output: flags.quiet === true ? 'drop' : 'stderr',
+    signal: signals.signal,
     onStep: (text) => progress.step(text),
   });
-  signals.atOnce(() => measurement.kill());
-  signals.connect({ drain: () => measurement.kill(), abort: () => measurement.kill() });
-  return measurement.run();
 }
 
 async function readBatch({ request, signals, progress }: Parts): Promise<Candidates> {
@@ -208,7 +205,10 @@ function machine(): BenchReport['machine'] {
 }
 
 /** The command to copy: inputs as they were given, where that is not too long. */
-function commandOf({ module, args, flags }: BenchRequest, verdict: Verdict | undefined): string {
+function commandOf(
+  { module, args, flags }: BenchRequest,
+  recommendation: Recommendation | undefined,
+): string {
   const shownArgs = args.length <= SHOWN_ARGS ? args.map(quote) : [...args.slice(0, 2).map(quote), '…'];
   return [
     'heddle run',
@@ -218,7 +218,7 @@ function commandOf({ module, args, flags }: BenchRequest, verdict: Verdict | und
     ...(flags.format === undefined ? [] : ['--format', flags.format]),
     ...(flags.timeout === undefined ? [] : ['--timeout', `${flags.timeout}ms`]),
     ...(flags.memoryLimit === undefined ? [] : ['--memory-limit', String(flags.memoryLimit)]),
-    ...(verdict?.flags ?? []),
+    ...(recommendation?.flags ?? []),
     ...shownArgs,
   ]
     .map(clean)

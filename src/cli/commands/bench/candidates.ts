@@ -40,7 +40,6 @@ export async function collectCandidates(
     step: kept.step,
     total: isComplete ? kept.seen : undefined,
     badRows: kept.badRows,
-    isCutForSize: kept.isCutForSize,
   };
 }
 
@@ -49,7 +48,6 @@ class Kept {
   step = 1;
   seen = 0;
   badRows = 0;
-  isCutForSize = false;
   readonly #limits: CandidateLimits;
   readonly #isSpread: boolean;
   #sizes: number[] = [];
@@ -73,23 +71,19 @@ class Kept {
     this.#bytes += size;
     const { most, mostBytes } = this.#limits;
     const isHeavy = this.#bytes > mostBytes && this.inputs.length > 2;
-    if (!this.#isSpread) {
-      this.isCutForSize = isHeavy && this.inputs.length < most;
-      return !isHeavy && this.inputs.length < most;
-    }
-    if (isHeavy || this.inputs.length >= most * 2) this.#thin(isHeavy);
+    if (!this.#isSpread) return !isHeavy && this.inputs.length < most;
+    if (isHeavy || this.inputs.length >= most * 2) this.#thin();
     return true;
   }
 
   /** Also when a few inputs are too large: `while`, for those that stay may be the large ones. */
-  #thin(isHeavy: boolean): void {
+  #thin(): void {
     do {
       this.inputs = this.inputs.filter((_, i) => i % 2 === 0);
       this.#sizes = this.#sizes.filter((_, i) => i % 2 === 0);
       this.#bytes = this.#sizes.reduce((sum, size) => sum + size, 0);
       this.step *= 2;
     } while (this.#bytes > this.#limits.mostBytes && this.inputs.length > 2);
-    this.isCutForSize ||= isHeavy && this.inputs.length < this.#limits.most;
   }
 }
 

@@ -5,10 +5,17 @@
  * where there are colours. What stands around the table are facts (machine, sample, start-up), warnings, and the recommendation last.
  */
 
-import { type Figures, type Measured, startOf } from '../../../compare/figures.js';
-import { efficiencyOf, speedupOf } from '../../../compare/judge.js';
-import type { Verdict } from '../../../compare/verdict.js';
-import { percent, time, times } from '../../../compare/words.js';
+import {
+  efficiencyOf,
+  type Figures,
+  type Measured,
+  percent,
+  speedupOf,
+  startOf,
+  time,
+  times,
+} from '../../../compare/figures.js';
+import type { Recommendation } from '../../../compare/recommendation.js';
 import { formatCount, formatRate, plural } from '../../../text/durations.js';
 import type { Colors } from '../../shell/terminal.js';
 
@@ -28,7 +35,7 @@ export interface BenchReport {
   readonly task: string;
   readonly machine: Machine;
   readonly figures: Figures;
-  readonly verdict: Verdict | undefined;
+  readonly recommendation: Recommendation | undefined;
   /** The command to copy, with the recommended flags. */
   readonly command: string;
 }
@@ -37,7 +44,7 @@ const HEADER = ['variant', 'time', '±', 'speed-up', 'eff.', 'tasks/s', 'task p9
 
 /** For people, at a terminal. */
 export function textReport(report: BenchReport, colors: Colors): string {
-  const { figures, verdict, command } = report;
+  const { figures, recommendation, command } = report;
   const rows = [HEADER, ...rowsOf(figures)];
   const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
   const lines = rows.map((row, at) => {
@@ -47,7 +54,7 @@ export function textReport(report: BenchReport, colors: Colors): string {
       )
       .join('  ');
     if (at === 0) return colors.dim(line);
-    return row[0] === verdict?.name ? colors.green(line) : line;
+    return row[0] === recommendation?.name ? colors.green(line) : line;
   });
   const [first = '', ...facts] = factLines(report);
   return [
@@ -57,21 +64,21 @@ export function textReport(report: BenchReport, colors: Colors): string {
     '',
     ...facts,
     ...figures.warnings.map((warning) => `${colors.yellow('warning:')} ${warning}`),
-    ...(verdict?.notes ?? []).map((note) => `note: ${note}`),
-    ...(verdict === undefined ? [] : [`${sentence(verdict)}:`, `  ${colors.bold(command)}`]),
+    ...(recommendation?.notes ?? []).map((note) => `note: ${note}`),
+    ...(recommendation === undefined ? [] : [`${sentence(recommendation)}:`, `  ${colors.bold(command)}`]),
     '',
   ].join('\n');
 }
 
 /** For a page. */
 export function markdownReport(report: BenchReport): string {
-  const { figures, verdict, command } = report;
+  const { figures, recommendation, command } = report;
   const row = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
   const [first = '', ...facts] = factLines(report);
   const notes = [
     ...facts,
     ...figures.warnings.map((warning) => `Warning: ${warning}`),
-    ...(verdict?.notes ?? []).map((note) => `Note: ${note}`),
+    ...(recommendation?.notes ?? []).map((note) => `Note: ${note}`),
   ];
   return [
     escaped(first),
@@ -82,12 +89,12 @@ export function markdownReport(report: BenchReport): string {
     '',
     ...notes.map((note) => `- ${escaped(note)}`),
     '',
-    ...(verdict === undefined ? [] : [`${sentence(verdict)}: \`${command}\``, '']),
+    ...(recommendation === undefined ? [] : [`${sentence(recommendation)}: \`${command}\``, '']),
   ].join('\n');
 }
 
 /** For programs. `v` changes when a field changes its meaning. */
-export function jsonReport({ task, machine, figures, verdict, command }: BenchReport): string {
+export function jsonReport({ task, machine, figures, recommendation, command }: BenchReport): string {
   const { measured, ...rest } = figures;
   const loop = measured[0] as Measured;
   const variants = measured.map((each) => {
@@ -101,8 +108,8 @@ export function jsonReport({ task, machine, figures, verdict, command }: BenchRe
       tasksPerSecond: rate(figures, each),
     };
   });
-  const recommendation = verdict === undefined ? undefined : { ...verdict, command };
-  return `${JSON.stringify({ v: 1, task, machine, ...rest, variants, recommendation })}\n`;
+  const recommended = recommendation && { ...recommendation, command };
+  return `${JSON.stringify({ v: 1, task, machine, ...rest, variants, recommendation: recommended })}\n`;
 }
 
 function rowsOf(figures: Figures): string[][] {
@@ -163,7 +170,7 @@ function leftOutLines(leftOut: Figures['leftOut']): string[] {
   });
 }
 
-function sentence({ text }: Verdict): string {
+function sentence({ text }: Recommendation): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 

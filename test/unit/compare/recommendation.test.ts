@@ -10,8 +10,8 @@ import {
   textReport,
 } from '../../../src/cli/commands/bench/table.js';
 import type { Figures, Measured } from '../../../src/compare/figures.js';
+import { type Recommendation, recommend } from '../../../src/compare/recommendation.js';
 import { chooseVariants, type Variant } from '../../../src/compare/variants.js';
-import { type Verdict, verdictOf } from '../../../src/compare/verdict.js';
 
 const CORES = 4;
 const VARIANTS = new Map(
@@ -60,12 +60,12 @@ function figures(times: Readonly<Record<string, number | Made>>, more: Partial<F
   };
 }
 
-const verdict = (...args: Parameters<typeof figures>) => verdictOf(figures(...args)) as Verdict;
+const recommended = (...args: Parameters<typeof figures>) => recommend(figures(...args)) as Recommendation;
 const LINEAR = { 'plain loop': 1000, inline: 1000, '1 thread': 1000, '2 threads': 505 };
 
 describe('the recommendation', () => {
   it('is heddle run as it is, where threads help', () => {
-    expect(verdict({ ...LINEAR, '4 threads': 270 })).toEqual({
+    expect(recommended({ ...LINEAR, '4 threads': 270 })).toEqual({
       kind: 'threads',
       name: '4 threads',
       flags: [],
@@ -77,22 +77,22 @@ describe('the recommendation', () => {
   });
 
   it('is the simplest of what is equally fast', () => {
-    expect(verdict({ ...LINEAR, '4 threads': 270, '4 threads, chunk 16': 250 }).flags).toEqual([]);
+    expect(recommended({ ...LINEAR, '4 threads': 270, '4 threads, chunk 16': 250 }).flags).toEqual([]);
     expect(
-      verdict({
+      recommended({
         ...LINEAR,
         '4 threads': { ms: 270, spread: 0.2 },
         '4 threads, chunk 16': { ms: 200, spread: 0.2 },
       }).flags,
     ).toEqual([]);
-    expect(verdict({ ...LINEAR, '4 threads': 270, '4 threads, chunk 16': 200 }).flags).toEqual([
+    expect(recommended({ ...LINEAR, '4 threads': 270, '4 threads, chunk 16': 200 }).flags).toEqual([
       '--chunk',
       '16',
     ]);
   });
 
   it('has fewer threads where more are slower', () => {
-    expect(verdict({ ...LINEAR, '4 threads': 700 })).toMatchObject({
+    expect(recommended({ ...LINEAR, '4 threads': 700 })).toMatchObject({
       flags: ['-t', '2'],
       text: '2 threads are 1.98x as fast as a plain loop (99 % efficiency)',
     });
@@ -100,7 +100,7 @@ describe('the recommendation', () => {
 
   it('has more tasks at once where tasks wait', () => {
     expect(
-      verdict(
+      recommended(
         {
           'plain loop': 1000,
           inline: 1000,
@@ -121,11 +121,11 @@ describe('the recommendation', () => {
   it('is the main thread where tasks are too small', () => {
     const tiny = { 'plain loop': 0.4, inline: 0.5, '1 thread': 1.4, '4 threads': 1.2 };
 
-    expect(verdict(tiny)).toMatchObject({
+    expect(recommended(tiny)).toMatchObject({
       kind: 'inline',
       reason: 'small',
       flags: ['--inline'],
-      text: 'run it on the main thread: a task takes 0.40 µs, less than handing it to a thread (1.20 µs)',
+      text: 'run it on the main thread: a task takes 0.40 µs, less than passing it to a thread (1.20 µs)',
       notes: [
         'a plain loop without heddle is faster still: 0.40 µs a task, with heddle on the main thread 0.50 µs',
       ],
@@ -134,7 +134,7 @@ describe('the recommendation', () => {
 
   it('is the main thread where copying eats it up', () => {
     expect(
-      verdict(
+      recommended(
         { 'plain loop': 100, inline: 100, '4 threads': 1500 },
         { payload: { bytes: 2.1e6, moveMs: 1.4 } },
       ),
@@ -147,7 +147,7 @@ describe('the recommendation', () => {
 
   it('is the main thread where a batch is over before threads are there', () => {
     expect(
-      verdict(
+      recommended(
         { 'plain loop': 30, inline: 30, '4 threads': 8 },
         { sample: { count: 1000, total: 1000, how: 'all' } },
       ),
@@ -160,7 +160,7 @@ describe('the recommendation', () => {
 
   it('is so too where rounds alone would leave it open', () => {
     expect(
-      verdict(
+      recommended(
         { 'plain loop': 6, inline: { ms: 6.1, spread: 0.3 }, '4 threads': { ms: 5.9, spread: 0.3 } },
         { sample: { count: 40, total: 40, how: 'all' } },
       ),
@@ -169,7 +169,7 @@ describe('the recommendation', () => {
 
   it('does not count starting where nobody knows how long the batch is', () => {
     expect(
-      verdict(
+      recommended(
         { 'plain loop': 30, inline: 30, '4 threads': 8 },
         { sample: { count: 1000, total: undefined, how: 'head' } },
       ),
@@ -181,7 +181,7 @@ describe('the recommendation', () => {
     const times = { 'plain loop': 1000, inline: 1000 };
 
     expect(
-      verdict(
+      recommended(
         { ...times, '4 threads': { ms: 260, startMs: 400 }, '4 threads, chunk 16': { ms: 255, startMs: 50 } },
         { sample },
       ).flags,
@@ -190,22 +190,24 @@ describe('the recommendation', () => {
 
   it('says that threads bring nothing where they are as fast as the loop', () => {
     expect(
-      verdict({ 'plain loop': 1000, inline: 1000, '4 threads': { ms: 980, cpuMs: 3800 } }),
+      recommended({ 'plain loop': 1000, inline: 1000, '4 threads': { ms: 980, cpuMs: 3800 } }),
     ).toMatchObject({
       kind: 'threads',
       reason: 'contention',
       text: expect.stringMatching(
-        /^threads bring nothing over a plain loop: the threads slow each other down: together they compute 3\.8 times as long/,
+        /^threads are no faster than a plain loop: the threads slow each other down: together they compute 3\.8 times as long/,
       ),
     });
   });
 
   it('says that a plain loop is faster than any way of heddle', () => {
-    expect(verdict({ 'plain loop': 0.1, inline: 1.5, '4 threads': { ms: 1.4, startMs: 5 } })).toMatchObject({
+    expect(
+      recommended({ 'plain loop': 0.1, inline: 1.5, '4 threads': { ms: 1.4, startMs: 5 } }),
+    ).toMatchObject({
       reason: 'small',
       flags: [],
       text: expect.stringMatching(
-        /^a plain loop is 9\.67x as fast as threads: a task takes 0\.10 µs, less than handing it to a thread \(1\.40 µs\); if it is to be heddle, no flag/,
+        /^a plain loop is 9\.67x as fast as threads: a task takes 0\.10 µs, less than passing it to a thread \(1\.40 µs\); with heddle, no flag/,
       ),
     });
   });
@@ -222,17 +224,17 @@ describe('the recommendation', () => {
     ],
     ['one-core', {}, { cores: 1 }, 'one processor only'],
     ['payload', {}, { payload: { bytes: 1e6, moveMs: 0.5 } }, '33 % of the time goes into copying'],
-    ['unknown', { cpuMs: 1240, ms: 401 }, {}, 'these figures do not show why'],
+    ['unknown', { cpuMs: 1240, ms: 401 }, {}, 'the figures do not show why'],
   ])('explains a poor efficiency: %s', (name, made, more, words) => {
-    const said = verdict({ 'plain loop': 1000, inline: 1000, '4 threads': { ms: 500, ...made } }, more);
+    const said = recommended({ 'plain loop': 1000, inline: 1000, '4 threads': { ms: 500, ...made } }, more);
 
     expect(said.reason).toBe(name);
     expect(said.notes[0]).toContain(words);
   });
 
   it('is none without a loop or without heddle', () => {
-    expect(verdictOf(figures({ inline: 1, '4 threads': 1 }))).toBeUndefined();
-    expect(verdictOf(figures({ 'plain loop': 1 }))).toBeUndefined();
+    expect(recommend(figures({ inline: 1, '4 threads': 1 }))).toBeUndefined();
+    expect(recommend(figures({ 'plain loop': 1 }))).toBeUndefined();
   });
 });
 
@@ -257,7 +259,7 @@ describe('the report', () => {
     task: 'x.js',
     machine: { heddle: '1.0.0', node: '20.20.2', platform: 'linux x64', cpu: 'A | B', cores: 4, date: 'D' },
     figures: made,
-    verdict: verdictOf(made),
+    recommendation: recommend(made),
     command: 'heddle run x.js',
   };
 
