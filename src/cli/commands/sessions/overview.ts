@@ -14,7 +14,8 @@
 import { isHeddleError, listSessions, type Session, type SessionStatus } from '../../../main/index.js';
 import { formatAge, formatCount } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
-import { SESSIONS } from './place.js';
+import { print } from '../../shell/shell.js';
+import { SESSIONS_FOLDER } from './place.js';
 
 /** The word. */
 export type SessionState =
@@ -60,7 +61,7 @@ export function canResume(state: SessionState): boolean {
 /** The sessions with a name, the newest last. */
 export async function listRows(): Promise<SessionRow[]> {
   const rows: SessionRow[] = [];
-  for (const { name, session } of listSessions(SESSIONS)) {
+  for (const { name, session } of listSessions(SESSIONS_FOLDER)) {
     const row = await rowOf(name, session);
     if (row !== undefined) rows.push(row);
   }
@@ -116,6 +117,15 @@ export function listText(rows: readonly SessionRow[], now: Date): string {
       `${formatAge(now.getTime() - row.changedAt.getTime())} ago`,
     ]),
   ]);
+}
+
+/** Prints the list of sessions. */
+export async function printList(isJson: boolean): Promise<void> {
+  const rows = await listRows();
+  if (isJson) await print(`${JSON.stringify(rows)}\n`);
+  else if (rows.length === 0)
+    await print(`There are no sessions in ${SESSIONS_FOLDER}; heddle run makes one.\n`);
+  else await print(`${listText(rows, new Date())}\n`);
 }
 
 function columns(rows: readonly (readonly string[])[]): string {

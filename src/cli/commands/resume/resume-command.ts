@@ -9,30 +9,28 @@ import { existsSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { openSession } from '../../../main/index.js';
 import { type Ending, SessionProblem, UsageError } from '../../shell/exit-codes.js';
-import { withMessages } from '../../shell/shell.js';
-import { runCommand } from '../run/run-command.js';
+import type { Shell } from '../../shell/shell.js';
+import { mergeFlags, type RecordedCommand, readCommand } from '../run/recorded-command.js';
+import { runTask } from '../run/run-command.js';
 import type { RunFlags } from '../run/run-flags.js';
-import { canResume, listRows, listText } from './overview.js';
-import { placeOf, quote, type SessionPlace } from './place.js';
-import { mergeFlags, type RecordedCommand, readCommand } from './recorded-command.js';
+import { canResume, listRows, listText } from '../sessions/overview.js';
+import { placeOf, quote, type SessionPlace } from '../sessions/place.js';
 
 /** Runs `heddle resume`. */
-export function resumeCommand(text: string | undefined, flags: RunFlags): Promise<Ending> {
-  return withMessages(flags, async () => {
-    if (text === undefined) throw await nothingNamed();
-    const cwd = process.cwd();
-    const place = placeOf(text, cwd);
-    const identity = await openSession(place.path).identity();
-    const command = readCommand(identity?.command, text);
-    if (readsStdin(command)) await refuseNoStdin(text);
-    goTo(command, place);
-    return runCommand({
-      module: command.module,
-      args: command.args,
-      flags: mergeFlags(command, flags, cwd),
-      session: place,
-    });
-  });
+export async function resumeCommand(
+  [text]: readonly [session: string | undefined],
+  flags: RunFlags,
+  shell: Shell,
+): Promise<Ending> {
+  if (text === undefined) throw await nothingNamed();
+  const cwd = process.cwd();
+  const place = placeOf(text, cwd);
+  const identity = await openSession(place.path).identity();
+  const command = readCommand(identity?.command, text);
+  if (readsStdin(command)) await refuseNoStdin(text);
+  goTo(command, place);
+  const { module, args } = command;
+  return runTask({ module, args, flags: mergeFlags(command, flags, cwd), session: place }, shell);
 }
 
 async function nothingNamed(): Promise<UsageError> {

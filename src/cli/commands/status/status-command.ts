@@ -1,39 +1,32 @@
 /**
- * `heddle status`: one session, or the list of all, once or again and again.
+ * `heddle status`: one session, or the list of all, once or repeatedly.
  *
- * Reads only; a run that works on the session does not notice. With --watch a terminal shows the page in place, anything else gets a
- * line each time. Ctrl-C ends it as it ends any reader: there is nothing to clean up.
+ * It only reads; a run that works on the session is not affected. With --watch a terminal shows the page in place, any
+ * other output receives one line each time. Signals are not caught: there is nothing to clean up.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSession, type SessionStatus } from '../../../main/index.js';
 import { type Ending, EXIT, UsageError } from '../../shell/exit-codes.js';
-import { print, withMessages } from '../../shell/shell.js';
+import { print } from '../../shell/shell.js';
 import { isLive } from '../../shell/terminal.js';
-import { listRows, listText } from './overview.js';
-import { placeOf, SESSIONS, type SessionPlace } from './place.js';
-import type { StatusFlags } from './session-flags.js';
+import { printList } from '../sessions/overview.js';
+import { placeOf, type SessionPlace } from '../sessions/place.js';
+import type { StatusFlags } from './status-row.js';
 import { factsOf, statusLine, statusText } from './status-text.js';
 
 const EVERY_MS = 1000;
 
 /** Runs `heddle status`. */
-export function statusCommand(text: string | undefined, flags: StatusFlags): Promise<Ending> {
-  return withMessages(flags, async () => {
-    if (text !== undefined) await show(placeOf(text, process.cwd()), flags);
-    else if (flags.watch === true)
-      throw new UsageError('--watch needs a session: heddle status <session> --watch');
-    else await printList(flags.json === true);
-    return { code: EXIT.ok };
-  });
-}
-
-/** Prints the list of sessions. */
-export async function printList(isJson: boolean): Promise<void> {
-  const rows = await listRows();
-  if (isJson) await print(`${JSON.stringify(rows)}\n`);
-  else if (rows.length === 0) await print(`There are no sessions in ${SESSIONS}; heddle run makes one.\n`);
-  else await print(`${listText(rows, new Date())}\n`);
+export async function statusCommand(
+  [text]: readonly [session: string | undefined],
+  flags: StatusFlags,
+): Promise<Ending> {
+  if (text !== undefined) await show(placeOf(text, process.cwd()), flags);
+  else if (flags.watch === true)
+    throw new UsageError('--watch needs a session: heddle status <session> --watch');
+  else await printList(flags.json === true);
+  return { code: EXIT.ok };
 }
 
 async function show(place: SessionPlace, { watch, json }: StatusFlags): Promise<void> {

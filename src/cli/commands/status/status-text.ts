@@ -3,8 +3,8 @@
 import type { SessionRun, SessionStatus } from '../../../main/index.js';
 import { formatAge, formatCount, formatDuration, formatRate, formatTime } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
-import { canResume, doneText, type SessionState, stateOf } from './overview.js';
-import { quote } from './place.js';
+import { canResume, doneText, type SessionState, stateOf } from '../sessions/overview.js';
+import { quote } from '../sessions/place.js';
 
 /** How a session stands, with what follows from it. */
 export interface StatusFacts {
