@@ -223,7 +223,7 @@ export interface Sqlite {
 /**
  * A database whose commits survive a power cut, as heddle's do.
  *
- * @param checkpointPages - pages by which the log grows before a checkpoint; SQLite's default is 1000. A short
+ * @param checkpointPages - pages by which the log grows before a checkpoint; the default is 1000. A short
  *   log is overwritten again and again, which makes its syncs cheap; a long one saves work for an index with
  *   random entries.
  */

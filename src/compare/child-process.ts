@@ -1,8 +1,9 @@
 /**
  * The parent's side of the child processes.
  *
- * Whatever a child does, a request ends: with its answer, with OutOfTime at the deadline, or with BenchProblem when
- * the process ends first. After OutOfTime the process is gone (SIGKILL: a task that blocks handles no other signal).
+ * Whatever a child does, a request ends: with its answer, with OutOfTime at the deadline, or with
+ * BenchProblem when the process ends first. After OutOfTime the process is gone (SIGKILL: a task that blocks
+ * handles no other signal).
  *
  * The output of tasks goes to standard error, because standard output carries the report.
  */
@@ -81,24 +82,19 @@ export class ChildProcess {
   }
 
   #ended(code: number | null, signal: string | null): BenchProblem {
-    const [how, advice] =
+    const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+    const advice =
       signal === null
-        ? [
-            `exit code ${code}`,
-            'a task that ends the process, or throws from a timer, cannot be compared: let it throw within its attempt instead',
-          ]
-        : [
-            `signal ${signal}`,
-            'it ran out of memory, crashed or was killed: see the lines above, and try a smaller --sample',
-          ];
+        ? 'a task that ends the process, or throws from a timer, cannot be compared: let its attempt throw'
+        : 'it ran out of memory, crashed or was killed: see the lines above, and try a smaller --sample';
     return new BenchProblem(`the task ended the process it ran in (${this.#name}, ${how}); ${advice}`);
   }
 }
 
 /**
- * Kills the children of a parent that was killed itself. A child notices that its parent is gone, but not while a
- * task blocks it, and that may be forever. This shell reads process ids; when its input ends without the word
- * `end`, the parent has died.
+ * Kills the children of a parent that was killed itself. A child notices that its parent is gone, but not
+ * while a task blocks it, and that may be forever. This shell reads process ids; when its input ends without
+ * the word `end`, the parent has died.
  */
 const GUARD = `trap '' INT TERM HUP
 pids=

@@ -13,7 +13,8 @@ import type { SerializedError } from '../main/index.js';
 import type { Variant } from './variants.js';
 
 /**
- * Why there is nothing to compare. The cause is the task, not the command line: exit code 1, without a stack trace.
+ * Why there is nothing to compare. The cause is the task, not the command line: exit code 1, without a stack
+ * trace.
  */
 export class BenchProblem extends Error {
   override readonly name = 'BenchProblem';

@@ -2,8 +2,9 @@
  * A child process of `heddle bench`: it runs one variant, apart from all others, so that its memory and its
  * compiled code are its own.
  *
- * It only answers requests; between them its event loop and its threads sleep. It ends when the channel to its
- * parent closes, however the parent ended. It ignores signals of the terminal: the parent ends its children.
+ * It only answers requests; between them its event loop and its threads sleep. It ends when the channel to
+ * its parent closes, however the parent ended. It ignores signals of the terminal: the parent ends its
+ * children.
  */
 
 import {

@@ -1,10 +1,10 @@
 /**
  * Checks that all variants give the same outcomes.
  *
- * The outcomes of a plain loop are the reference. When a variant differs, the loop runs again: if it does not agree
- * with itself (the task draws random numbers or reads the clock), a warning says so and nothing more is compared.
- * Otherwise the variant runs again: a difference that does not come back is a warning too. One that does is the
- * fault of the variant, and ends the command.
+ * The outcomes of a plain loop are the reference. When a variant differs, the loop runs again: if it does not
+ * agree with itself (the task draws random numbers or reads the clock), a warning says so and nothing more is
+ * compared. Otherwise the variant runs again: a difference that does not come back is a warning too. One that
+ * does is the fault of the variant, and ends the command.
  */
 
 import { showInput } from '../text/shown-text.js';
@@ -50,7 +50,7 @@ export class Equality {
     }
     const variantAgain = await variant.ask(request, deadline);
     if (this.#difference(variantAgain) === -1) {
-      this.#warning = `results differ from run to run: "${name}" gave another one once, at ${this.#inputAt(at)}`;
+      this.#warning = `results differ from run to run: "${name}" gave another once, at ${this.#inputAt(at)}`;
       return;
     }
     const shown = variantAgain.shown ?? '';

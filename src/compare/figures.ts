@@ -1,6 +1,6 @@
 /**
- * The figures of a comparison: plain data, how variants compare by it, and how people read it. The report, the JSON
- * and the recommendation use nothing else.
+ * The figures of a comparison: plain data, how variants compare by it, and how people read it. The report,
+ * the JSON and the recommendation use nothing else.
  */
 
 import type { Timing } from './statistics.js';
@@ -64,8 +64,8 @@ export function efficiencyOf(loop: Measured, measured: Measured): number | undef
 }
 
 /**
- * Time to start a variant: the shortest of all variants that start the same threads. Each is measured only once,
- * and includes whatever else the machine did at that moment.
+ * Time to start a variant: the shortest of all variants that start the same threads. Each is measured only
+ * once, and includes whatever else the machine did at that moment.
  */
 export function startOf({ measured }: Figures, { variant }: Measured): number {
   const alike = measured.filter(
@@ -75,7 +75,8 @@ export function startOf({ measured }: Figures, { variant }: Measured): number {
 }
 
 /**
- * Time of the whole batch, start included. The length of a stream is unknown: for one it is the time of a round.
+ * Time of the whole batch, start included. The length of a stream is unknown: for one it is the time of a
+ * round.
  *
  * @param factor - of the median of the rounds
  */

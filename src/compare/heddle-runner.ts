@@ -1,7 +1,7 @@
 /**
- * A variant of heddle: the library as a program uses it. Threads are started and the module is loaded before any
- * round, and the runtime lives as long as the process. A round reads all outcomes and drops them, as the loop
- * drops its values.
+ * A variant of heddle: the library as a program uses it. Threads are started and the module is loaded before
+ * any round, and the runtime lives as long as the process. A round reads all outcomes and drops them, as the
+ * loop drops its values.
  */
 
 import { createRuntime, type Run, task } from '../main/index.js';

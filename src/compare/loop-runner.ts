@@ -9,7 +9,7 @@ import { deserialize, serialize } from 'node:v8';
 import { BenchProblem, type ChildSpec, type Payload, type Round } from './child-protocol.js';
 import { LoopContext, SUBMITTED } from './loop-context.js';
 import { type SampleRunner, stopwatch } from './sample-runner.js';
-import { percentile } from './statistics.js';
+import { mean, percentile } from './statistics.js';
 import { type LoopFunction, loadFunction, withTimeout } from './task-function.js';
 
 /** Bounds of what `payload` copies. */
@@ -91,20 +91,16 @@ function submits(): BenchProblem {
   );
 }
 
+/** The task runs for each input that is copied. */
 async function payload(call: LoopFunction, inputs: readonly unknown[]): Promise<Payload> {
   const step = Math.max(1, Math.floor(inputs.length / PAYLOAD_TASKS));
   const endAt = performance.now() + PAYLOAD_MS;
-  let bytes = 0;
-  let moveMs = 0;
-  let count = 0;
-  for (let i = 0; i < inputs.length && (performance.now() < endAt || count === 0); i += step) {
-    const value = await (async () => call(inputs[i], new LoopContext(i, inputs[i])))().catch(() => undefined);
-    const copied = copy([inputs[i], value]);
-    bytes += copied.bytes;
-    moveMs += copied.moveMs;
-    count++;
+  const copies: Payload[] = [];
+  for (let i = 0; i < inputs.length && (performance.now() < endAt || i === 0); i += step) {
+    const run = async () => call(inputs[i], new LoopContext(i, inputs[i]));
+    copies.push(copy([inputs[i], await run().catch(() => undefined)]));
   }
-  return { bytes: bytes / Math.max(count, 1), moveMs: moveMs / Math.max(count, 1) };
+  return { bytes: mean(copies.map(({ bytes }) => bytes)), moveMs: mean(copies.map(({ moveMs }) => moveMs)) };
 }
 
 /** The second of two copies counts: the first runs code that is not compiled yet. */

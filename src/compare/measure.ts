@@ -1,18 +1,20 @@
 /**
  * Measures: from candidates to figures.
  *
- *   scout      a child with a plain loop: checks the module, finds the size of the sample (sample.ts), and gives the
- *              outcomes that all variants must equal
+ *   scout      a child with a plain loop: checks the module, finds the size of the sample (sample.ts), and
+ *              gives the outcomes that all variants must equal
  *   variants   one child each: started, given the sample, run to warm up, its outcomes compared (equality.ts)
  *   rounds     interleaved over all children, which live until the end (rounds.ts)
  *
- * Each variant has a process of its own, so that peak memory and compiled code are its own, and keeps it, so that
- * every round runs warm. Idle processes sleep. At most MAX_VARIANTS are alive, and none starts when memory is short.
+ * Each variant has a process of its own, so that peak memory and compiled code are its own, and keeps it, so
+ * that every round runs warm. Idle processes sleep. At most MAX_VARIANTS are alive, and none starts when
+ * memory is short.
  *
- * A round's time is that of the sample, with threads started and the module loaded; the start is measured apart.
+ * A round's time is that of the sample, with threads started and the module loaded; the start is measured
+ * apart.
  *
- * The deadline holds whatever tasks do. Variants are checked in the order of importance, each only if it and two
- * rounds of all before it still fit; then as many rounds as fit are run.
+ * The deadline holds whatever tasks do. Variants are checked in the order of importance, each only if it and
+ * two rounds of all before it still fit; then as many rounds as fit are run.
  */
 
 import { cpus, freemem, loadavg } from 'node:os';
@@ -56,7 +58,7 @@ const MAX_VARIANTS = 12;
 /** Load of the last minute per processor above which a warning is given. */
 const BUSY_LOAD = 0.5;
 const SAMPLE_ATTEMPTS = 3;
-/** A thread sees only its share of the sample, so several threads need several rounds to compile as much as one. */
+/** A thread sees only its share of the sample, so more threads need more rounds to compile as much. */
 const MOST_WARM_UPS = 4;
 /** Estimate for a child and its threads. */
 const START_MS = 300;
@@ -75,6 +77,7 @@ export async function measure(request: MeasureRequest): Promise<Figures> {
   const kill = () => children.kill();
   request.signal.addEventListener('abort', kill);
   try {
+    request.signal.throwIfAborted();
     return await new Measurement(request, children).run();
   } catch (error) {
     throw error instanceof OutOfTime ? tooLittleTime('not even one round of a plain loop ended') : error;
@@ -86,7 +89,7 @@ export async function measure(request: MeasureRequest): Promise<Figures> {
 
 function tooLittleTime(what: string): BenchProblem {
   return new BenchProblem(
-    `the time is too short to compare anything: ${what}; give more with --max-time, or fewer inputs with --sample`,
+    `the time is too short to compare anything: ${what}; raise --max-time, or lower --sample`,
   );
 }
 
@@ -139,8 +142,8 @@ class Measurement {
     if (execution === 'at-most-once' && !this.#request.force)
       throw new OptionError(
         'force',
-        "the task module exports execution = 'at-most-once': its tasks must not run twice, and bench runs each " +
-          'of them many times; use --force to run it anyway',
+        "the task module exports execution = 'at-most-once': its tasks must not run twice, and bench runs " +
+          'each of them many times; use --force to run it anyway',
       );
     return scout;
   }

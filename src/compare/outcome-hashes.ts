@@ -2,9 +2,9 @@
  * Hashes of outcomes, by which variants are compared: 8 bytes each, in input order, so that a million of them
  * cross a pipe easily.
  *
- * Values are hashed in heddle's canonical form, which a copy between threads does not change. An error counts by
- * name, code and message; one of heddle's own (timeout, thread that ended, …) by its code alone, because its
- * message depends on how the attempt ran.
+ * Values are hashed in heddle's canonical form, which a copy between threads does not change. An error counts
+ * by name, code and message; one of heddle's own (timeout, thread that ended, …) by its code alone, because
+ * its message depends on how the attempt ran.
  */
 
 import { inspect } from 'node:util';

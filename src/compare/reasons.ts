@@ -1,15 +1,17 @@
 /**
- * Why threads are not faster than they are: the first reason that the figures show. What a user can change comes
- * first.
+ * Why threads are not faster than they are: the first reason that the figures show. What a user can change
+ * comes first.
  */
 
 import { formatBytes, plural } from '../text/durations.js';
 import { type Figures, type Measured, percent, time } from './figures.js';
 import { WAITING_SHARE } from './sample.js';
 
+type Cause = 'waits' | 'payload' | 'small' | 'few' | 'one-core' | 'contention' | 'busy' | 'unknown';
+
 /** A name for programs, a text for people. */
 export interface Reason {
-  readonly name: 'waits' | 'payload' | 'small' | 'few' | 'one-core' | 'contention' | 'busy' | 'unknown';
+  readonly name: Cause | 'start';
   readonly text: string;
 }
 
@@ -83,8 +85,8 @@ function machine({ cores }: Figures, loop: Measured, threaded: Measured): Reason
     return {
       name: 'contention',
       text:
-        `the threads slow each other down: together they compute ${more.toFixed(1)} times as long as the loop ` +
-        '(shared caches, memory, locks, or processors that are two halves of one)',
+        `the threads slow each other down: together they compute ${more.toFixed(1)} times as long as the ` +
+        'loop (shared caches, memory, locks, or processors that are two halves of one)',
     };
   const used = cpuMs / timing.medianMs;
   const wanted = Math.min(variant.threads, cores);

@@ -1,9 +1,9 @@
 /**
- * The recommendation: which flags to use, in one sentence with the figures that support it. A pure function of the
- * figures.
+ * The recommendation: which flags to use, in one sentence with the figures that support it. A pure function
+ * of the figures.
  *
- * Of the variants that no other beats, the simplest is recommended: the one with the fewest flags, so `heddle run`
- * without flags if that will do.
+ * Of the variants that no other beats, the simplest is recommended: the one with the fewest flags, so `heddle
+ * run` without flags if that will do.
  */
 
 import { plural } from '../text/durations.js';
@@ -22,6 +22,7 @@ import {
   wholeMs,
 } from './figures.js';
 import { type Reason, reasonFor } from './reasons.js';
+import { WAITING_SHARE } from './sample.js';
 
 export interface Recommendation {
   readonly kind: 'threads' | 'inline' | 'concurrency';
@@ -30,8 +31,8 @@ export interface Recommendation {
   /** Flags of `heddle run`. */
   readonly flags: readonly string[];
   readonly speedup: number;
-  /** Why threads are slower, or not much faster; undefined if they are. */
-  readonly reason: Reason['name'] | 'start' | undefined;
+  /** Why threads are slower, or not much faster; undefined if they are much faster. */
+  readonly reason: Reason['name'] | undefined;
   readonly text: string;
   readonly notes: readonly string[];
 }
@@ -78,53 +79,46 @@ function worded(choice: Choice): Wording {
 }
 
 function concurrent({ figures, loop, chosen }: Choice): Wording {
-  const reason = reasonFor(figures, loop, chosen).name === 'waits' ? 'waits' : undefined;
-  const why =
-    reason === 'waits'
-      ? `the tasks wait (they compute ${percent(figures.cpuShare)} of their time), ` +
-        'so more of them at once help, more threads do not: '
-      : '';
-  return { kind: 'concurrency', reason, text: `${why}${speedText(loop, chosen)} one at a time`, notes: [] };
+  const text = `${speedText(loop, chosen)} one at a time`;
+  if (figures.cpuShare >= WAITING_SHARE) return { kind: 'concurrency', reason: undefined, text, notes: [] };
+  const waits =
+    `the tasks wait (they compute ${percent(figures.cpuShare)} of their time), ` +
+    'so more of them at once help, more threads do not';
+  return { kind: 'concurrency', reason: 'waits', text: `${waits}: ${text}`, notes: [] };
 }
 
 function inline({ figures, loop, chosen, threaded }: Choice): Wording {
   const { count, total } = figures.sample;
   const perTask = ({ timing }: Measured) => time(timing.medianMs / count);
-  const notes = isQuicker(loop, chosen)
-    ? [
-        `a plain loop without heddle is faster still: ${perTask(loop)} a task, ` +
-          `with heddle on the main thread ${perTask(chosen)}`,
-      ]
-    : [];
+  const note =
+    `a plain loop without heddle is faster still: ${perTask(loop)} a task, ` +
+    `with heddle on the main thread ${perTask(chosen)}`;
+  const notes = isQuicker(loop, chosen) ? [note] : [];
   if (threaded === undefined) {
     const text = 'nothing with threads was measured; give it more time (--max-time)';
     return { kind: 'inline', reason: undefined, text, notes };
   }
-  const startMs = startOf(figures, threaded);
   const batchMs = wholeMs(figures, chosen);
-  if ((total !== undefined && startMs > batchMs) || isQuicker(threaded, chosen)) {
-    const start = startText(figures, threaded);
-    const text = `run it on the main thread: ${start}, the whole batch ${time(batchMs)}`;
-    return { kind: 'inline', reason: 'start', text, notes };
-  }
-  const { name, text } = reasonFor(figures, loop, threaded);
-  return { kind: 'inline', reason: name, text: `run it on the main thread: ${text}`, notes };
+  const isOverFirst = total !== undefined && startOf(figures, threaded) > batchMs;
+  const reason: Reason =
+    isOverFirst || isQuicker(threaded, chosen)
+      ? { name: 'start', text: `${startText(figures, threaded)}, the whole batch ${time(batchMs)}` }
+      : reasonFor(figures, loop, threaded);
+  return { kind: 'inline', reason: reason.name, text: `run it on the main thread: ${reason.text}`, notes };
 }
 
 function slowThreads({ figures, loop, chosen }: Choice): Wording {
   const { threads, flags } = chosen.variant;
-  const reason: Pick<Wording, 'reason' | 'text'> = isQuicker(chosen, loop)
-    ? {
-        reason: 'start',
-        text: `${startText(figures, chosen)}, more than ${threads === 1 ? 'it saves' : 'they save'}`,
-      }
-    : { reason: reasonFor(figures, loop, chosen).name, text: reasonFor(figures, loop, chosen).text };
+  const saves = threads === 1 ? 'it saves' : 'they save';
+  const { name: reason, text: why }: Reason = isQuicker(chosen, loop)
+    ? { name: 'start', text: `${startText(figures, chosen)}, more than ${saves}` }
+    : reasonFor(figures, loop, chosen);
   const rest = flags?.length === 0 ? 'no flag makes it faster' : 'these flags cost the least';
+  const factor = times(wholeMs(figures, chosen) / wholeMs(figures, loop));
   const text = isBetter(figures, loop, chosen)
-    ? `a plain loop is ${times(wholeMs(figures, chosen) / wholeMs(figures, loop))} as fast as threads: ` +
-      `${reason.text}; with heddle, ${rest}`
-    : `threads are no faster than a plain loop: ${reason.text}; ${rest}`;
-  return { kind: 'threads', reason: reason.reason, text, notes: [] };
+    ? `a plain loop is ${factor} as fast as threads: ${why}; with heddle, ${rest}`
+    : `threads are no faster than a plain loop: ${why}; ${rest}`;
+  return { kind: 'threads', reason, text, notes: [] };
 }
 
 function fasterThreads({ figures, loop, chosen }: Choice): Wording {

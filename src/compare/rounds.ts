@@ -1,14 +1,16 @@
 /**
- * The rounds: each variant is measured once in each, in turn (A B C, then C B A, …), so that a slow moment of the
- * machine affects all alike and none always follows the same neighbour.
+ * The rounds: each variant is measured once in each, in turn (A B C, then C B A, …), so that a slow moment of
+ * the machine affects all alike and none always follows the same neighbour.
  *
- * They end when all are done, or when the next would not end in time. At least two are run if possible: variants
- * that cannot be measured twice in time are left out first, the least important ones before the others.
+ * They end when all are done, or when the next would not end in time. At least two are run if possible:
+ * variants that cannot be measured twice in time are left out first, the least important ones before the
+ * others.
  */
 
 import { type ChildProcess, OutOfTime } from './child-process.js';
 import type { Round } from './child-protocol.js';
 import type { LeftOut } from './figures.js';
+import { mean } from './statistics.js';
 import type { Variant } from './variants.js';
 
 /** A variant with its process, ready and warm. */
@@ -34,7 +36,9 @@ export interface RoundsRequest {
 
 /** Fewer say nothing about spread. */
 export const LEAST_ROUNDS = 2;
-/** Clock and scheduler are too coarse for less. A shorter sample is run several times, and the mean counts. */
+/**
+ * Clock and scheduler are too coarse for less. A shorter sample is run several times, and the mean counts.
+ */
 const LEAST_ROUND_MS = 40;
 const MOST_REPEATS = 50;
 
@@ -92,6 +96,7 @@ async function measureRound({ child, expectedMs, times }: WarmVariant, deadline:
   const rounds: Round[] = [];
   for (let i = 0; i < repeats; i++)
     rounds.push(await child.ask({ type: 'round', hashes: false, times }, deadline));
-  const mean = (of: (round: Round) => number) => rounds.reduce((sum, each) => sum + of(each), 0) / repeats;
-  return { ...(rounds.at(-1) as Round), ms: mean(({ ms }) => ms), cpuMs: mean(({ cpuMs }) => cpuMs) };
+  const ms = mean(rounds.map((round) => round.ms));
+  const cpuMs = mean(rounds.map((round) => round.cpuMs));
+  return { ...(rounds.at(-1) as Round), ms, cpuMs };
 }

@@ -1,8 +1,8 @@
 /**
  * The sample: how many inputs of the batch are run, and which. They are spread evenly over the whole batch.
  *
- * A pilot finds out how long a task takes: it runs 1, 4, 16, … inputs until they take PILOT_MS. So the first task
- * is enough for a batch of slow ones, and the code of short ones is compiled by the time that counts.
+ * A pilot finds out how long a task takes: it runs 1, 4, 16, … inputs until they take PILOT_MS. So the first
+ * task is enough for a batch of slow ones, and the code of short ones is compiled by the time that counts.
  */
 
 import { formatDuration } from '../text/durations.js';
@@ -54,7 +54,7 @@ const GROWTH = 4;
 
 /** @throws BenchProblem if the pilot does not fit into the time */
 export async function runPilot(
-  child: ChildProcess,
+  child: Pick<ChildProcess, 'ask' | 'give'>,
   candidates: Candidates,
   deadline: number,
   maxMs: number,
@@ -83,9 +83,9 @@ function tooSlow(inputs: readonly unknown[], maxMs: number): BenchProblem {
       ? `the task with the input ${showInput(inputs[0])}`
       : `a sample of ${inputs.length} tasks`;
   return new BenchProblem(
-    `${which} did not end within ${formatDuration(maxMs)} on the main thread; if it ends later, give more time ` +
-      'with --max-time; if it never ends, leave such inputs out, or end them with --timeout ' +
-      '(which ends only tasks that wait on the main thread)',
+    `${which} did not end within ${formatDuration(maxMs)} on the main thread; if it ends later, raise ` +
+      '--max-time; if it never ends, leave such inputs out, or end them with --timeout ' +
+      '(on the main thread that ends only tasks that wait)',
   );
 }
 
@@ -119,8 +119,8 @@ export function sampleSize({ asked, candidates, pilot, maxMs }: SizeRequest): nu
 }
 
 /**
- * A better size after the sample took `tookMs`; undefined if this one will do. The few tasks of the pilot may have
- * been the short ones, or have paid for compilation.
+ * A better size after the sample took `tookMs`; undefined if this one will do. The few tasks of the pilot may
+ * have been the short ones, or have paid for compilation.
  */
 export function betterSize(request: SizeRequest, count: number, tookMs: number): number | undefined {
   if (request.asked !== 'auto') return undefined;

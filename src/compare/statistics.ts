@@ -1,11 +1,12 @@
 /**
  * Statistics of rounds, by tinybench.
  *
- * tinybench runs all iterations of one task before it begins the next, while rounds here are interleaved and run in
- * several processes. So rounds are measured first, and tinybench gets their times as overridden durations.
+ * tinybench runs all iterations of one task before it begins the next, while rounds here are interleaved and
+ * run in several processes. So rounds are measured first, and tinybench gets their times as overridden
+ * durations.
  *
- * `spread` is the median absolute deviation, scaled to a standard deviation, as a share of the median: one disturbed
- * round does not move it.
+ * `spread` is the median absolute deviation, scaled to a standard deviation, as a share of the median: one
+ * disturbed round does not move it.
  */
 
 import { Bench } from 'tinybench';
@@ -36,16 +37,20 @@ export function timingOf(samplesMs: readonly number[]): Timing {
   const [task] = bench.runSync();
   const result = task?.result;
   if (result?.state !== 'completed') throw new Error(`no statistics of ${samplesMs.length} rounds`);
-  const { p50, mean, rme, mad, min, max } = result.latency;
+  const { p50, rme, mad, min, max } = result.latency;
   return {
     medianMs: p50,
-    meanMs: mean,
+    meanMs: result.latency.mean,
     rme: Number.isFinite(rme) ? rme / 100 : 0,
     spread: p50 === 0 ? LEAST_SPREAD : Math.max(LEAST_SPREAD, (mad * SCALE) / p50),
     minMs: min,
     maxMs: max,
     samplesMs: [...samplesMs],
   };
+}
+
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** The median; NaN if there are no values. */

@@ -1,9 +1,9 @@
 /**
  * The task function of a module, for a loop without heddle.
  *
- * This repeats a little of heddle's own loader. The public API runs the function of a module but does not return
- * it, and a loop that ran it through heddle would measure heddle. Nothing here explains what is wrong with a
- * module: heddle has loaded it before (`ChildSpec.checksModule`).
+ * This repeats a little of heddle's own loader. The public API runs the function of a module but does not
+ * return it, and a loop that ran it through heddle would measure heddle. Nothing here explains what is wrong
+ * with a module: heddle has loaded it before (`ChildSpec.checksModule`).
  */
 
 import { createRequire } from 'node:module';

@@ -1,17 +1,20 @@
 /**
- * Variants: the ways of running one sample that `heddle bench` compares, and which of them are worth measuring.
+ * Variants: the ways of running one sample that `heddle bench` compares, and which of them are worth
+ * measuring.
  *
- *   loop                   a plain loop that awaits one task after the other on the main thread: what a user has
- *                          without heddle, and the baseline of every speed-up
+ *   loop                   a plain loop that awaits one task after the other on the main thread: what a user
+ *                          has without heddle, and the baseline of every speed-up
  *   inline                 heddle on the main thread
  *   1, 2, … n threads      with automatic chunks; beyond four only powers of two and n. If tasks wait, only n
- *   n threads, chunk k     if tasks are so short that chunks matter, and there are enough to fill every thread
- *   inline and n threads   at 4n, 16n and 64n tasks at once, if tasks wait: at most half the sample, so that places
- *                          are used more than once
+ *   n threads, chunk k     if tasks are so short that chunks matter, and enough of them to fill every thread
+ *   inline and n threads   at 4n, 16n and 64n tasks at once, if tasks wait: at most half the sample, so that
+ *                          places are used more than once
  *
- * Lists that the user gives replace these. The most important come first: when time is short, the last are left
- * out. The table has an order of its own (`byPlace`).
+ * Lists that the user gives replace these. The most important come first: when time is short, the last are
+ * left out. The table has an order of its own (`byPlace`).
  */
+
+import { plural } from '../text/durations.js';
 
 /** One way of running the sample. */
 export interface Variant {
@@ -41,14 +44,8 @@ export interface VariantRequest {
   readonly concurrencies: readonly number[] | undefined;
 }
 
-export const LOOP: Variant = {
-  name: 'plain loop',
-  kind: 'loop',
-  threads: 1,
-  concurrency: 1,
-  chunk: 1,
-  flags: undefined,
-};
+const ONE = { threads: 1, concurrency: 1, chunk: 1 };
+export const LOOP: Variant = { name: 'plain loop', kind: 'loop', ...ONE, flags: undefined };
 
 const CHUNKS = [1, 16, 256];
 const TIMES_THREADS = [4, 16, 64];
@@ -65,19 +62,43 @@ export function chooseVariants(request: VariantRequest): Variant[] {
   const { cores } = request;
   const counts = request.threads ?? threadCounts(cores);
   const top = Math.max(...counts);
+  const fewer = request.waits && request.threads === undefined ? [] : counts;
   const all = [
     LOOP,
-    threaded(cores, top),
-    inline(1),
-    ...(counts.includes(1) && !(request.waits && request.threads === undefined) ? [threaded(cores, 1)] : []),
-    ...concurrencies(request, top).flatMap((count) => [
-      threaded(cores, top, { concurrency: count }),
-      inline(count),
+    variantOf(cores, 'threads', top),
+    variantOf(cores, 'inline', 1),
+    ...fewer.filter((count) => count === 1).map((count) => variantOf(cores, 'threads', count)),
+    ...concurrencies(request, top).flatMap((concurrency) => [
+      variantOf(cores, 'threads', top, { concurrency }),
+      variantOf(cores, 'inline', 1, { concurrency }),
     ]),
-    ...chunks(request, top).map((chunk) => threaded(cores, top, { chunk })),
-    ...(request.waits && request.threads === undefined ? [] : counts.map((count) => threaded(cores, count))),
+    ...chunks(request, top).map((chunk) => variantOf(cores, 'threads', top, { chunk })),
+    ...fewer.map((count) => variantOf(cores, 'threads', count)),
   ];
   return [...new Map(all.map((variant) => [variant.name, variant])).values()];
+}
+
+function variantOf(
+  cores: number,
+  kind: 'inline' | 'threads',
+  threads: number,
+  { concurrency = threads, chunk = 'auto' }: Partial<Pick<Variant, 'concurrency' | 'chunk'>> = {},
+): Variant {
+  const base = kind === 'inline' ? ['--inline'] : threads === cores ? [] : [`-t ${threads}`];
+  const more = [
+    ...(concurrency === threads ? [] : [`-c ${concurrency}`]),
+    ...(chunk === 'auto' ? [] : [`--chunk ${chunk}`]),
+  ];
+  return {
+    name: [kind === 'inline' ? kind : plural(threads, 'thread'), ...more]
+      .join(', ')
+      .replace('--chunk', 'chunk'),
+    kind,
+    threads,
+    concurrency,
+    chunk,
+    flags: [...base, ...more].flatMap((flag) => flag.split(' ')),
+  };
 }
 
 /** Compares by the place in the table. */
@@ -119,42 +140,4 @@ function chunks(
       (chunk === 1 || chunk * taskBytes <= MOST_CHUNK_BYTES) &&
       (sampleCount / chunk) * MESSAGE_MS <= MOST_MESSAGES_MS,
   );
-}
-
-function inline(concurrency: number): Variant {
-  const isOne = concurrency === 1;
-  return {
-    name: isOne ? 'inline' : `inline, -c ${concurrency}`,
-    kind: 'inline',
-    threads: 1,
-    concurrency,
-    chunk: 'auto',
-    flags: isOne ? ['--inline'] : ['--inline', '-c', String(concurrency)],
-  };
-}
-
-function threaded(
-  cores: number,
-  threads: number,
-  more: { readonly chunk?: number | 'auto'; readonly concurrency?: number } = {},
-): Variant {
-  const { chunk = 'auto', concurrency = threads } = more;
-  const hasChunk = chunk !== 'auto';
-  const hasConcurrency = concurrency !== threads;
-  return {
-    name: [
-      `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-      ...(hasChunk ? [`chunk ${chunk}`] : []),
-      ...(hasConcurrency ? [`-c ${concurrency}`] : []),
-    ].join(', '),
-    kind: 'threads',
-    threads,
-    concurrency,
-    chunk,
-    flags: [
-      ...(threads === cores ? [] : ['-t', String(threads)]),
-      ...(hasConcurrency ? ['-c', String(concurrency)] : []),
-      ...(hasChunk ? ['--chunk', String(chunk)] : []),
-    ],
-  };
 }

@@ -106,13 +106,11 @@ describe('heddle bench', () => {
     );
 
     expect(code).toBe(0);
-    const { variants, recommendation } = JSON.parse(stdout);
+    const { variants } = JSON.parse(stdout);
     expect(variants.map(({ name }: { name: string }) => name)).toEqual([
       ...['plain loop', 'inline', 'inline, -c 8'],
       ...['2 threads', '2 threads, -c 8'],
     ]);
-    expect(recommendation).toMatchObject({ kind: 'concurrency', reason: 'waits' });
-    expect(recommendation.flags).toContain('-c');
   });
 
   it('gives every variant the same context', async () => {
@@ -203,7 +201,7 @@ describe('there is no report', () => {
       ['of a missing module', 2, ['nowhere.js', 'a', 'b'], 'the task module nowhere.js does not exist'],
       ['of no function', 2, [fixture('no-function.js'), 'a', 'b'], 'it exports task. Add `export default'],
       ['of a module that throws', 2, [fixture('throws-at-load.js'), 'a', 'b'], 'cannot load'],
-      ['without inputs', 2, [SAME], 'there are no inputs; give two inputs at least'],
+      ['without inputs', 2, [SAME], 'there are no inputs; give at least two inputs'],
       ['of an empty file', 2, [SAME, '-i', '/dev/null'], 'there are no inputs'],
       ['when no file matches', 2, [SAME, '--glob', '*.none'], 'no file matches --glob *.none'],
       ['of one input', 2, [SAME, 'a'], 'one input cannot show'],
@@ -216,18 +214,8 @@ describe('there is no report', () => {
       ['when all tasks fail', 1, [fixture('fails.js'), 'a', 'b'], 'the first: Error [ENOPE]: no "a"'],
       ['of a task that exits', 1, ['exits.mjs', ...INPUTS], '(plain loop, exit code 3)'],
       ['of a task that throws from a timer', 1, ['stray.mjs', ...INPUTS], '(plain loop, exit code 1)'],
-      [
-        'of a task that blocks',
-        1,
-        ['blocks.mjs', 'a', 'b', '--max-time', '1s'],
-        'the input a did not end within 1.0 s',
-      ],
-      [
-        'of a task that never ends',
-        1,
-        ['never.mjs', 'a', 'b', '--max-time', '1s'],
-        'did not end within 1.0 s',
-      ],
+      ['of a task that blocks', 1, ['blocks.mjs', 'a', 'b', '--max-time', '1s'], 'raise --max-time'],
+      ['of a task that never ends', 1, ['never.mjs', 'a', 'b', '--max-time', '1s'], 'raise --max-time'],
     ];
 
   it.each(CASES)('%s', async (_name, expected, args, message) => {

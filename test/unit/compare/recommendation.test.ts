@@ -8,7 +8,7 @@ import {
   jsonReport,
   markdownReport,
   textReport,
-} from '../../../src/cli/commands/bench/table.js';
+} from '../../../src/cli/commands/bench/bench-report.js';
 import type { Figures, Measured } from '../../../src/compare/figures.js';
 import { type Recommendation, recommend } from '../../../src/compare/recommendation.js';
 import { chooseVariants, type Variant } from '../../../src/compare/variants.js';

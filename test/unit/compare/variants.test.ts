@@ -3,7 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { collectCandidates } from '../../../src/cli/commands/bench/candidates.js';
 import { fixedSource, type InputSource, type Row } from '../../../src/cli/inputs/input-source.js';
-import { betterSize, type Pilot, pick, sampleSize } from '../../../src/compare/sample.js';
+import { OutOfTime } from '../../../src/compare/child-process.js';
+import { betterSize, type Pilot, pick, runPilot, sampleSize } from '../../../src/compare/sample.js';
 import { byPlace, chooseVariants, type VariantRequest } from '../../../src/compare/variants.js';
 
 const REQUEST: VariantRequest = {
@@ -152,6 +153,22 @@ describe('the size of the sample', () => {
     expect(betterSize(request, 1000, 900)).toBeUndefined();
     expect(betterSize({ ...request, candidates: 100 }, 100, 100)).toBeUndefined();
     expect(betterSize({ ...request, asked: 100 }, 100, 9000)).toBeUndefined();
+  });
+});
+
+describe('the pilot', () => {
+  it('names the input that does not end in time', async () => {
+    const child = {
+      give: async () => {},
+      ask: async () => {
+        throw new OutOfTime('plain loop');
+      },
+    };
+    const candidates = { inputs: ['a', 'b'], step: 1, total: 2, badRows: 0 };
+
+    await expect(runPilot(child, candidates, 0, 1000)).rejects.toThrow(
+      'the task with the input a did not end within 1.0 s on the main thread',
+    );
   });
 });
 
