@@ -1,8 +1,8 @@
 /**
  * `heddle status`: one session, or the list of all, once or repeatedly.
  *
- * It only reads; a run that works on the session is not affected. With --watch a terminal shows the page in place, any
- * other output receives one line each time. Signals are not caught: there is nothing to clean up.
+ * It only reads; a run that works on the session is not affected. With --watch a terminal shows the page in
+ * place, any other output receives one line each time. Signals are not caught: there is nothing to clean up.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,36 +29,39 @@ export async function statusCommand(
   return { code: EXIT.ok };
 }
 
-async function show(place: SessionPlace, { watch, json }: StatusFlags): Promise<void> {
+async function show(
+  place: SessionPlace,
+  { watch = false, json = false }: Partial<Record<'watch' | 'json', boolean>>,
+): Promise<void> {
   const session = openSession(place.path);
-  const isRedrawn = watch === true && json !== true && isLive(process.stdout, process.env);
-  let height = 0;
+  const isRedrawn = watch && !json && isLive(process.stdout, process.env);
+  let erase = '';
   for (;;) {
     const status = await session.status();
-    const now = new Date();
-    const isLast = watch !== true || !status.runs.some((run) => run.isAlive);
-    const isPage = isRedrawn || isLast;
-    const text =
-      json === true
-        ? JSON.stringify(statusRecord(status, place))
-        : isPage
-          ? statusText(status, place.text, now)
-          : statusLine(status, now);
-    const isRead = await print(`${height > 0 ? eraseUp(height) : ''}${text}\n`);
+    const isLast = !watch || !status.runs.some((run) => run.isAlive);
+    const text = json
+      ? JSON.stringify(statusRecord(status, place))
+      : textOf(status, place, isRedrawn || isLast);
+    const isRead = await print(`${erase}${text}\n`);
     if (isLast || !isRead) return;
-    height = isRedrawn ? heightOf(text) : 0;
+    if (isRedrawn) erase = eraseUp(heightOf(text));
     await sleep(EVERY_MS);
   }
 }
 
-/** The status as `--json` gives it. */
+function textOf(status: SessionStatus, place: SessionPlace, isPage: boolean): string {
+  const now = new Date();
+  return isPage ? statusText(status, place.text, now) : statusLine(status, now);
+}
+
+/** The status as `--json` prints it. */
 function statusRecord(status: SessionStatus, place: SessionPlace): object {
   const { path, identity, ...rest } = status;
   const { task, keys, createdAt } = identity ?? {};
   return { v: 1, name: place.text, path, task, keys, createdAt, ...factsOf(status), ...rest };
 }
 
-/** Rows on a terminal: long lines take several. */
+/** Rows on a terminal, where a long line takes several. */
 function heightOf(text: string): number {
   const width = process.stdout.columns || 80;
   return text.split('\n').reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / width)), 0);
