@@ -18,17 +18,13 @@ export class Equality {
   readonly #loop: ChildProcess;
   readonly #sample: Sample;
   readonly #reference: Uint8Array;
-  #warning: string | undefined;
+  /** Says that outcomes differ from run to run, if they do. */
+  warning: string | undefined;
 
   constructor(loop: ChildProcess, sample: Sample, reference: Round) {
     this.#loop = loop;
     this.#sample = sample;
     this.#reference = reference.hashes ?? new Uint8Array();
-  }
-
-  /** Says that outcomes differ from run to run, if they do. */
-  get warning(): string | undefined {
-    return this.#warning;
   }
 
   /**
@@ -38,19 +34,19 @@ export class Equality {
    */
   async check(name: string, variant: ChildProcess, round: Round, deadline: number): Promise<void> {
     const at = this.#difference(round);
-    if (at === -1 || this.#warning !== undefined) return;
+    if (at === -1 || this.warning !== undefined) return;
     const request = { type: 'round', hashes: true, times: false, show: at } as const;
     const loopAgain = await this.#loop.ask(request, deadline);
     const own = this.#difference(loopAgain);
     if (own !== -1) {
-      this.#warning =
+      this.warning =
         `results differ from run to run, first at ${this.#inputAt(own)}; ` +
         'whether all variants give the same cannot be checked';
       return;
     }
     const variantAgain = await variant.ask(request, deadline);
     if (this.#difference(variantAgain) === -1) {
-      this.#warning = `results differ from run to run: "${name}" gave another once, at ${this.#inputAt(at)}`;
+      this.warning = `results differ from run to run: "${name}" gave another once, at ${this.#inputAt(at)}`;
       return;
     }
     const shown = variantAgain.shown ?? '';

@@ -3,6 +3,7 @@
  * the JSON and the recommendation use nothing else.
  */
 
+import type { Payload } from './child-protocol.js';
 import type { Timing } from './statistics.js';
 import type { Variant } from './variants.js';
 
@@ -41,8 +42,7 @@ export interface Figures {
   readonly failed: number;
   /** Share of its time in which the loop computed, 0 to 1, in the round that was disturbed least. */
   readonly cpuShare: number;
-  /** Means of a task: size of input and value, and the time to copy both. */
-  readonly payload: { readonly bytes: number; readonly moveMs: number };
+  readonly payload: Payload;
   /** In the order of the table; the loop comes first. */
   readonly measured: readonly Measured[];
   readonly leftOut: readonly LeftOut[];
