@@ -82,7 +82,8 @@ export const BENCH: CommandRow = {
     "heddle bench resize.task.js --glob 'photos/*.jpg'",
     'heddle bench fetch.js -i urls.txt -c 8,32',
   ],
-  notes: `The task runs over the sample many times, about (rounds + 2) x variants, and so do its side effects.
+  notes: `The task runs over the sample many times, about (rounds + 2) x variants.
+Its side effects occur as often.
 Variants: a plain loop, heddle on the main thread, 1 to n threads, sizes of chunks, tasks at once.
 All must give equal results. Nothing is recorded.
 
