@@ -72,8 +72,8 @@ describe('the session of a run', () => {
   });
 
   it.each([
-    ['a name that climbs out', ['--session', 'x/../../y'], 'is no name of a session'],
-    ['a name with a blank', ['--session', 'a b'], 'is no name of a session'],
+    ['a name that climbs out', ['--session', 'x/../../y'], 'is not the name of a session'],
+    ['a name with a blank', ['--session', 'a b'], 'is not the name of a session'],
     ['a shard alone', ['--shard', '1/2'], 'shards need a session they share: add --session <name>'],
     ['a shard beyond', ['--session', 'x', '--shard', '3/2'], 'Expected i/n such as 1/4'],
     ['a retry of nothing', ['--retry-failed'], '--retry-failed needs the session of the earlier run'],
@@ -204,7 +204,7 @@ describe('resume', () => {
     const listed = await folder.heddle(['resume']);
 
     expect([none.code, listed.code]).toEqual([2, 2]);
-    expect(none.stderr).toContain('there is none in .heddle/sessions');
+    expect(none.stderr).toContain('no session in .heddle/sessions has tasks left');
     expect(listed.stderr).toMatch(/\nopen +failed +1\/1 +1 /);
     expect(listed.stderr).not.toContain('\ndone');
   });
