@@ -13,7 +13,7 @@ interface Order {
   readonly lanes: number;
 }
 
-/** Lets a thread make that many calls, so many of them outstanding at once. */
+/** Makes a thread call `calls` times, with `lanes` calls outstanding at once. */
 export async function bareCalls(calls: number, lanes: number): Promise<Figures> {
   const worker = new Worker(new URL(import.meta.url), { workerData: { calls, lanes } satisfies Order });
   let ms = Number.NaN;

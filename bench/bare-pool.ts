@@ -1,6 +1,6 @@
 /**
- * Worker threads and `postMessage`, nothing else: how fast this machine is when nobody looks after errors, order or memory.
- * The limit that every pool is measured against.
+ * Worker threads and `postMessage`, nothing else: how fast this machine is without any care for
+ * errors, order or memory. The limit that every pool is measured against.
  */
 
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ export class BarePool {
     }
   }
 
-  /** Starts the threads; fulfils when all of them have loaded the task. */
+  /** Starts the threads; resolves when all of them have loaded the task. */
   static async start(module: URL, threads: number = THREADS): Promise<BarePool> {
     const entry = new URL('./bare-worker.js', import.meta.url);
     const workers = Array.from(

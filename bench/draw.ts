@@ -1,8 +1,8 @@
 /**
  * Draws plots as SVG files: the same JSON gives the same bytes.
  *
- * ECharts lays them out without a browser. It numbers its classes and clips through the life of the process, and so the second
- * plot of a process would differ from the first of another; they are numbered anew here.
+ * ECharts lays them out without a browser. It numbers its classes and clips through the life of the process,
+ * and so the second plot of a process would differ from the first of another; this file numbers them again.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const WIDTH = 960;
 const [BELOW, BAR, GAP] = [60, 15, 14];
 const LINES_HEIGHT = 520;
 const [LEGEND_TOP, LEGEND_ROW] = [44, 24];
-/** Told apart by people who do not see all colours alike (Okabe and Ito). */
+/** Colours that people with colour blindness can distinguish (Okabe and Ito). */
 const COLORS = [
   ...['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'],
   ...['#222222', '#999999', '#8c564b', '#d8c52e'],
@@ -29,7 +29,7 @@ const TEXT = { color: '#222', fontFamily: 'sans-serif' };
 const CHARACTER = 7.2;
 const NO_BREAK_SPACE = '\u00a0';
 
-/** Draws the plots of a suite into a folder, and says so when one cannot be drawn. */
+/** Draws the plots of a suite into a folder; reports a plot that cannot be drawn. */
 export async function draw(suite: Suite, result: SuiteResult, folder: URL): Promise<void> {
   const plots = suite.plots ?? [];
   if (plots.length === 0) return;
@@ -88,7 +88,7 @@ function spreadAt({ figures }: SuiteResult, place: Place | undefined): Spread | 
   return place && figures[place.case]?.[place.figure];
 }
 
-/** Whether a case was tried in vain; one that was skipped is no news. */
+/** True if a case was tried and failed; a skipped case is not worth a line. */
 function isUnfinished({ cases }: SuiteResult, place: Place | undefined): boolean {
   return place !== undefined && /^(did not finish|failed)/.test(cases?.[place.case]?.trouble ?? '');
 }
@@ -188,7 +188,9 @@ function topOf(series: readonly { readonly name: string }[]): number {
   return LEGEND_TOP + 16 + Math.ceil(width / (WIDTH - 40)) * LEGEND_ROW;
 }
 
-/** On a logarithmic axis bars begin a decade below the shortest at most; by default they would all begin at 1. */
+/**
+ * On a logarithmic axis bars begin a decade below the shortest at most; by default they would all begin at 1.
+ */
 function startOf(
   { logBase }: Axis,
   bars: readonly { spreads: readonly (Spread | undefined)[] }[],

@@ -1,8 +1,8 @@
 /**
- * heddle as it was built, for all benchmarks.
+ * The built heddle, for all benchmarks.
  *
- * This folder is a package of its own, because of its rivals, so heddle's own name does not lead to heddle from here;
- * its built entry does.
+ * This folder is a package of its own, because of its rivals, so the name `heddle` does not resolve to heddle
+ * here. The path of the built entry does.
  */
 
 import type * as Heddle from '../dist/main/index.js';

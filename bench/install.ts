@@ -1,8 +1,9 @@
 /**
- * Puts the rivals in place: the versions of bench/package.json in bench/node_modules, and SQLite's native part built.
+ * Installs the rivals: the versions of bench/package.json in bench/node_modules, and SQLite's native
+ * part built.
  *
- * Nothing here ends the run. What cannot be had is told, and the cases that need it are skipped (`missingRival`). `npm install` and
- * not `npm ci`, which would remove what was built before.
+ * Nothing here ends the run. What cannot be installed is reported, and the cases that need it are skipped
+ * (`missingRival`). It uses `npm install` because `npm ci` would remove what was built before.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -11,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const BENCH = fileURLToPath(new URL('../../bench/', import.meta.url));
 
-/** Installs and builds what is not there yet. */
+/** Installs and builds what is missing. */
 export function installRivals(): void {
   const wrong = wrongRivals();
   if (wrong.length > 0) {
@@ -48,12 +49,12 @@ function manifest(folder: string): Manifest | undefined {
   try {
     return JSON.parse(readFileSync(`${BENCH}${folder}package.json`, 'utf8'));
   } catch {
-    // Not there is the same as of another version: it is to be installed.
+    // Missing counts as another version: install it.
     return undefined;
   }
 }
 
-/** By loading it: a binary that another version of Node.js has built is there, but of no use. */
+/** Loads it to find out: a binary built for another version of Node.js exists but does not load. */
 function isSqliteBuilt(): boolean {
   const program = "new (require('better-sqlite3'))(':memory:')";
   return spawnSync(process.execPath, ['-e', program], { cwd: BENCH }).status === 0;
@@ -65,7 +66,7 @@ function tailOf(output: string): string {
   return lines.map((line) => `  ${line}`).join('\n');
 }
 
-/** npm in bench/; its output goes nowhere, but is there when it failed. */
+/** Runs npm in bench/. Its output is shown only if it fails. */
 function npm(...args: readonly string[]): { readonly status: number | null; readonly output: string } {
   const { status, stdout, stderr, error } = spawnSync('npm', [...args], {
     cwd: BENCH,

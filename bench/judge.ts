@@ -3,7 +3,7 @@
 import { type Spread, spreadOf } from './statistics.js';
 import type { Case, Figures, Goal, Lookup, Suite } from './suite.js';
 
-/** How a sample ended. Whatever is not measured says why. */
+/** How a sample ended. If it was not measured, `reason` says why. */
 export type Sample =
   | { readonly status: 'measured'; readonly figures: Figures }
   | { readonly status: 'skipped' | 'failed' | 'did not finish'; readonly reason: string };
@@ -14,7 +14,7 @@ export interface CaseResult {
   readonly rounds: (Sample | undefined)[];
 }
 
-/** A goal and what came of it. */
+/** A goal and whether it was met. */
 export interface Verdict {
   readonly what: string;
   readonly bound: string;
@@ -22,14 +22,14 @@ export interface Verdict {
   readonly met: boolean;
 }
 
-/** What is to be known of a case beside its figures. */
+/** Facts about a case other than its figures. */
 export interface CaseNote {
   readonly warmUp: string;
   /** Why figures are missing; empty when none are. */
   readonly trouble: string;
 }
 
-/** Everything a suite found out. */
+/** The result of a suite. */
 export interface SuiteResult {
   readonly suite: string;
   readonly question: string;
@@ -87,18 +87,18 @@ function verdictOn(goal: Goal, lookups: readonly Lookup[]): Verdict | undefined 
   return { what: goal.what, bound, ratio, met: ratio.median >= atLeast && ratio.median <= atMost };
 }
 
-/** How a sample ended that is not there, in one line. */
-export function told(sample: Exclude<Sample, { status: 'measured' }>): string {
+/** Why a sample is missing, in one line. */
+export function reasonText(sample: Exclude<Sample, { status: 'measured' }>): string {
   return `${sample.status}${sample.status === 'did not finish' ? '' : ':'} ${sample.reason}`;
 }
 
-/** Counts the ways in which samples of a case ended badly. */
+/** Counts the reasons why samples of a case are missing. */
 function noteOn(suite: Suite, each: Case, results: readonly CaseResult[]): CaseNote {
   const samples = (results.find(({ name }) => name === each.name)?.rounds ?? []).flatMap((one) => one ?? []);
   const counts = new Map<string, number>();
   for (const sample of samples) {
     if (sample.status === 'measured') continue;
-    const what = told(sample);
+    const what = reasonText(sample);
     counts.set(what, (counts.get(what) ?? 0) + 1);
   }
   const troubles = [...counts].map(([what, count]) =>

@@ -1,8 +1,9 @@
 /**
- * Runs benchmarks: `npm run bench [-- suite...]`; `-- --help` tells the rest.
+ * Runs benchmarks: `npm run bench [-- suite...]`; `-- --help` shows the options.
  *
- * Tables go to stdout, progress to stderr, and tables, figures and plots to bench/results/ (of `--quick` and `--only`, which measure
- * something else, below build/). Exit codes: 0, also when goals are missed; 2 for a wrong command line.
+ * Tables go to stdout, progress to stderr, and tables, figures and plots to bench/results/ (with `--quick` or
+ * `--only`, which measure something else, to build/). Exit codes: 0, also when goals are missed; 2 for a
+ * wrong command line.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -27,7 +28,7 @@ Runs the suites that are named, or all of them. Results go to bench/results/.
 With --quick or --only, results go to build/bench-partial/ and leave bench/results/ alone.`;
 
 function fail(message: string): never {
-  console.error(`${message}\n'npm run bench -- --help' tells more`);
+  console.error(`${message}\n'npm run bench -- --help' shows the options`);
   process.exit(2);
 }
 
@@ -44,7 +45,7 @@ function commandLine() {
       },
     });
   } catch (error) {
-    // Node adds how to pass such a word as an argument, which no suite is called.
+    // Node adds how to pass such a word as an argument; no suite has such a name.
     return fail((error as Error).message.split('. ')[0] ?? '');
   }
 }

@@ -2,7 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 
-/** In MB. Not by `process.resourceUsage()`: on Linux that begins with the size of the process that started this one. */
+/**
+ * In MB. `process.resourceUsage()` will not do: on Linux it begins with the size of the process that started
+ * this one.
+ */
 export function peakMb(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS / 1024;
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;

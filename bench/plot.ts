@@ -1,11 +1,11 @@
 /**
  * What a plot shows, without how it is drawn: figures by the name of their case.
  *
- * A plot is part of its suite and drawn from the JSON of any run of it. A point whose case has no such figure is left out, so
- * that what was skipped, and what older results do not know, does not stand in the way of the rest.
+ * A plot is part of its suite and drawn from the JSON of any run of it. A point whose case has no such figure
+ * is left out, so that skipped cases and figures that older results lack do not prevent the plot.
  */
 
-/** An axis; its name says the unit. */
+/** An axis; its name gives the unit. */
 export interface Axis {
   readonly name: string;
   /** For sizes that span decades: what one step of the axis multiplies by. */

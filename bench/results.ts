@@ -1,8 +1,8 @@
 /**
  * Tables of results, and the files they are kept in.
  *
- * bench/results/<suite>.json and .md are committed: the next run prints beside each goal what it was before. A run that is not
- * whole (`--quick`, `--only`) writes below build/ instead and never touches them.
+ * bench/results/<suite>.json and .md are committed: the next run prints beside each goal what it was before.
+ * A run that is not whole (`--quick`, `--only`) writes below build/ instead and never touches them.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import type { SuiteResult } from './judge.js';
 import { shown, shownSpread } from './statistics.js';
 import { QUICK, THREADS } from './suite.js';
 
-/** Where the results of whole runs are, and those of others. */
+/** Folders for the results of whole runs, and of partial ones. */
 export const FOLDERS = {
   whole: new URL('../../bench/results/', import.meta.url),
   partial: new URL('../bench-partial/', import.meta.url),
@@ -64,7 +64,7 @@ export function save(result: StoredResult, folder: Folder): void {
   writeFileSync(file(folder, result.suite, 'json'), `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
-/** What an earlier run of the suite has left; undefined when none has. */
+/** The result of an earlier run of the suite; undefined if there is none. */
 export function load(suite: string, folder: Folder): StoredResult | undefined {
   try {
     return JSON.parse(readFileSync(file(folder, suite, 'json'), 'utf8'));
@@ -123,8 +123,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 function circumstances({ date, node, platform, cpu, cores, threads, rounds }: StoredResult): string {
   const purpose = QUICK ? 'A quick run, which shows that it works and measures nothing. ' : '';
-  const method = `${purpose}Median (min-max) of up to ${rounds} interleaved rounds, each sample in a process of its own.`;
-  return `${method} ${date}, Node ${node}, ${platform}, ${cpu}, ${cores} cores, ${threads} threads.`;
+  const method = `Median (min-max) of up to ${rounds} interleaved rounds, each sample in its own process.`;
+  const machine = `Node ${node}, ${platform}, ${cpu}, ${cores} cores, ${threads} threads`;
+  return `${purpose}${method} ${date}, ${machine}.`;
 }
 
 function file(folder: Folder, suite: string, extension: 'json' | 'md'): string {

@@ -1,9 +1,10 @@
 /**
- * What heddle is measured against: the other pools, each behind the same two functions, limits on concurrency, and SQLite, at the
- * settings that suit them best; and what draws the plots.
+ * The rivals, at the settings that suit them best: other pools, each behind the same two functions, limits on
+ * concurrency, and SQLite. Also the library that draws the plots.
  *
- * Piscina is heddle's own dependency. The others are installed in this folder only (install.ts does so); without them their
- * cases are skipped. They are loaded by path and typed here by the part that is used, so that everything compiles without them.
+ * Piscina is heddle's own dependency. The others are installed in this folder only (by install.ts); without
+ * them their cases are skipped. They are loaded by path, and the parts that are used are typed here, so that
+ * everything compiles without them.
  */
 
 import { existsSync } from 'node:fs';
@@ -12,18 +13,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Piscina } from 'piscina';
 import { THREADS } from './suite.js';
 
-/** A pool that is given one task at a time. */
+/** A pool that takes one task at a time. */
 export interface TaskPool {
-  /** `moved`: memory that goes to the thread instead of being copied. */
+  /** `moved`: memory that is moved to the thread, not copied. */
   run(input: unknown, moved?: readonly ArrayBuffer[]): Promise<unknown>;
 }
 
-/** The tasks that workerpool and poolifier know: they want scripts that register functions, not task modules. */
+/**
+ * The tasks that workerpool and poolifier know: they need scripts that register functions, not task modules.
+ */
 export type RegisteredTask = 'increment' | 'burn' | 'echo' | 'echoMoved';
 
 /** What differs between the ways to use Piscina. */
 export interface PiscinaSettings {
-  /** `'best'`: no atomics, no timing. `'default'`: as it comes, but with two threads. */
+  /** `'best'`: no atomics, no timing. `'default'`: default settings, but with two threads. */
   readonly tuning: 'best' | 'default';
   readonly perWorker?: number;
 }
@@ -134,7 +137,9 @@ interface PoolifierModule {
   };
 }
 
-/** Without its own queue, which makes it slower and less even; then it knows no limit, and the caller keeps one. */
+/**
+ * Without its own queue, which makes it slower and less even. It then has no limit, and the caller keeps one.
+ */
 export async function poolifier(task: RegisteredTask): Promise<TaskPool> {
   const { FixedThreadPool } = (await rival('poolifier')) as PoolifierModule;
   const pool = new FixedThreadPool(THREADS, script('poolifier-worker'), { enableEvents: false });
@@ -218,8 +223,9 @@ export interface Sqlite {
 /**
  * A database whose commits survive a power cut, as heddle's do.
  *
- * @param checkpointPages - pages that the log grows by before they are put in their places; SQLite's own choice is 1000. A short log is
- *   written over and over, which makes its syncs cheap; a long one spares an index whose entries fall anywhere.
+ * @param checkpointPages - pages by which the log grows before a checkpoint; the default is 1000. A short
+ *   log is overwritten again and again, which makes its syncs cheap; a long one saves work for an index with
+ *   random entries.
  */
 export async function sqlite(path: string, checkpointPages = 1000): Promise<Sqlite> {
   const { default: Database } = (await rival('better-sqlite3')) as {

@@ -1,15 +1,15 @@
 /**
  * Runs a suite: each case once a round, rounds one after the other, each sample in a fresh process.
  *
- * A sample that fails or does not finish is told and left out; it does not end the suite. A case whose first sample did not
- * finish in its time is not tried again: the next would take as long.
+ * A sample that fails or does not finish is reported and left out; it does not end the suite. A case whose
+ * first sample did not finish in its time is not tried again: the next would take as long.
  */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { type CaseResult, judge, type Sample, type SuiteResult, told } from './judge.js';
+import { type CaseResult, judge, reasonText, type Sample, type SuiteResult } from './judge.js';
 import { type Case, type Figures, QUICK, type Suite } from './suite.js';
 
 const SAMPLE = fileURLToPath(new URL('./sample.js', import.meta.url));
@@ -75,7 +75,7 @@ async function nextSample(
     shared,
     each.limitMs ?? SAMPLE_LIMIT_MS,
   );
-  if (sample.status !== 'measured') console.error(`  ${each.name}: ${told(sample)}`);
+  if (sample.status !== 'measured') console.error(`  ${each.name}: ${reasonText(sample)}`);
   return sample;
 }
 

@@ -1,5 +1,6 @@
 /**
- * One sample in a process of its own: `node sample.js <suite> <case number | prepare> <shared figures as JSON>`.
+ * One sample in a process of its own: `node sample.js <suite> <case number | prepare> <shared figures as
+ * JSON>`.
  *
  * The last line of stdout is the answer. The process is ended by force, because some rivals keep it alive.
  */

@@ -7,8 +7,8 @@
  *   goal     a ratio or a figure, taken within each round, and the bound that its median should keep
  *   plot     the same figures as a picture, drawn from the JSON that the run left
  *
- * Within a round the cases follow each other closely, so whatever else slows the machine down meets them all. That
- * is why a goal is computed for each round and only then reduced to a median.
+ * Within a round the cases follow each other closely, so whatever else slows the machine down meets them all.
+ * That is why a goal is computed for each round and only then reduced to a median.
  */
 
 import type { Plot } from './plot.js';
@@ -42,7 +42,7 @@ export interface Goal {
   readonly of: (figure: Lookup) => number;
 }
 
-/** A ratio that stands beside the figures of every case, computed within each round like a goal. */
+/** A ratio shown beside the figures of every case, computed within each round like a goal. */
 export interface Comparison {
   readonly heading: string;
   /** NaN where a case has nothing to be compared with. */
@@ -56,7 +56,10 @@ export interface Suite {
   readonly rounds: number;
   /** What each case does before its clock runs; the tables say so. */
   readonly warmUp: string;
-  /** Finds, once and in a process of its own, what all cases must share, such as how much work a millisecond is. */
+  /**
+   * Finds, once and in a process of its own, what all cases must share, such as how much work a millisecond
+   * is.
+   */
   readonly prepare?: () => Promise<Figures>;
   readonly cases: readonly Case[];
   readonly compared?: Comparison;
@@ -67,7 +70,10 @@ export interface Suite {
 /** Worker threads of every case that has any. */
 export const THREADS = 2;
 
-/** `npm run bench -- --quick`: shows that everything works, and measures nothing. Samples are started with the flag too. */
+/**
+ * `npm run bench -- --quick`: shows that everything works, and measures nothing. Samples are started with the
+ * flag too.
+ */
 export const QUICK = process.argv.includes('--quick');
 
 /** A size of the full run, or a tenth of it in a quick one. */

@@ -1,7 +1,7 @@
 /**
- * A task module in a plain loop: `loop.mjs <task> <output> list <file>` over the paths in a file, one a line, or `loop.mjs <task> <output>
- * each <path>...` over its arguments. Appends values as JSON lines; `%` in the name of the output stands for the process. What
- * fails is told and ends the loop.
+ * A task module in a plain loop: `loop.mjs <task> <output> list <file>` over the paths in a file, one a line,
+ * or `loop.mjs <task> <output> each <path>...` over its arguments. Appends values as JSON lines; `%` in the
+ * name of the output stands for the process. The first failure is reported and ends the loop.
  */
 
 import { appendFileSync, readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Reads all outcomes of a session: `session-read.mjs <folder> <count>`. Prints the time and the highest resident size. */
+/**
+ * Reads all outcomes of a session: `session-read.mjs <folder> <count>`. Prints the time and the highest
+ * resident size.
+ */
 
 import { peakMb } from '../../build/bench/peak.js';
 import { openSession } from '../../dist/main/index.js';

@@ -1,8 +1,9 @@
 /**
- * Runs `stamp` over 0 … count - 1 with a session: `session-run.mjs <folder> <count> <done> <iterate | report>`.
+ * Runs `stamp` over 0 … count - 1 with a session: `session-run.mjs <folder> <count> <done> <iterate |
+ * report>`.
  *
- * Of these tasks the first `done` have outcomes already. Prints when the first new one began, in ms after the call of `run`, which the task
- * tells itself; when the run was over; and the highest resident size.
+ * Of these tasks the first `done` have outcomes already. Prints when the first new one began, in ms after the
+ * call of `run`, which the task reports; when the run was over; and the highest resident size.
  */
 
 import { peakMb } from '../../build/bench/peak.js';
@@ -34,7 +35,7 @@ if (reading === 'iterate') {
 const endedAt = performance.timeOrigin + performance.now();
 const peak = peakMb();
 if (reading === 'report' && done < count) {
-  // Nobody saw the values: they are in the session.
+  // `report` reads no values: they are in the session.
   for await (const { index, value } of openSession(folder).outcomes())
     if (index >= done) first = Math.min(first, value.at);
 }

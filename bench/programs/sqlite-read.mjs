@@ -1,6 +1,6 @@
 /**
- * Reads all outcomes from a table: `sqlite-read.mjs <file> <count>`. Prints the time and the highest resident size. It keeps the ids, as
- * whoever wants to know what is done must.
+ * Reads all outcomes from a table: `sqlite-read.mjs <file> <count>`. Prints the time and the highest resident
+ * size. It keeps the ids, as a program that skips finished work must.
  */
 
 import { createRequire } from 'node:module';

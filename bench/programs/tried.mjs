@@ -1,4 +1,4 @@
-/** The paths that a task does not fail at: `tried.mjs <task> <file with paths> <output>`. */
+/** The paths for which a task succeeds: `tried.mjs <task> <file with paths> <output>`. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -11,7 +11,8 @@ for (const path of readFileSync(list, 'utf8').trim().split('\n')) {
     await call(path);
     good.push(path);
   } catch {
-    // Not every file below node_modules is what its name says; what cannot be parsed is no work for any of the rivals.
+    // Some files in node_modules are not what their names say. Files that cannot be parsed are left out for
+    // all rivals.
   }
 }
 writeFileSync(output, `${good.join('\n')}\n`);

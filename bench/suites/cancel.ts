@@ -1,9 +1,9 @@
 /**
  * Abort: how soon is the caller free again, and how soon are all threads?
  *
- * Every thread is in a busy loop when the abort comes: the polite one looks at its signal, the stubborn one does not. "Full
- * strength" is when both threads (or their replacements) have begun a task of the next run. Each process
- * does this ten times and gives the median.
+ * Every thread is in a busy loop when the abort comes: the polite one looks at its signal, the stubborn one
+ * does not. "Full strength" is when both threads (or their replacements) have begun a task of the next run.
+ * Each process does this ten times and gives the median.
  */
 
 import { createRuntime, type Runtime, task } from '../heddle.js';
@@ -43,7 +43,7 @@ interface Muster {
   readonly at: number;
 }
 
-/** Runs short tasks until every thread has begun one; the inputs end then, so that nothing is left behind. */
+/** Runs short tasks until every thread has begun one; the inputs end then, so that no task is left over. */
 async function muster(runtime: Runtime): Promise<Muster> {
   const begun = new Map<number, number>();
   const inputs = (function* () {
@@ -117,7 +117,8 @@ const POLITE = 'heddle, busy loop that polls its signal';
 export const cancel: Suite = {
   name: 'cancel',
   question:
-    'After an abort with all threads in busy loops: how soon is the run over, and how soon are all threads back?',
+    'After an abort with all threads in busy loops: ' +
+    'how soon is the run over, and how soon are all threads back?',
   rounds: 3,
   warmUp: `threads started and met by short tasks; a sample is the median of ${REPETITIONS} aborts`,
   cases: [

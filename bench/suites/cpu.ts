@@ -1,10 +1,10 @@
 /**
  * CPU-bound tasks: how much of two cores becomes work?
  *
- * Work is counted in steps of a loop, never in time. How many steps a millisecond has is measured once, in a process of
- * its own, as the fastest of many tries, and then given to every case: all cases do exactly the same work. The baseline is two
- * bare threads that get half of the work each in one message. For uneven tasks the halves are balanced by
- * steps beforehand, which nobody could do who does not know them.
+ * Work is counted in steps of a loop, never in time. How many steps a millisecond has is measured once, in a
+ * process of its own, as the fastest of many tries, and then given to every case: all cases do exactly the
+ * same work. The baseline is two bare threads that get half of the work each in one message. For uneven tasks
+ * the halves are balanced by steps beforehand, which needs to know the steps in advance.
  */
 
 import { BarePool } from '../bare-pool.js';
@@ -56,7 +56,7 @@ function heavyTail(): number[] {
   });
 }
 
-/** Twenty times what the slowest case should take; poolifier is known to lose a task now and then. */
+/** Twenty times what the slowest case should take; poolifier sometimes loses a task. */
 const LIMIT_MS = 60_000;
 const STEPS = 'steps per ms';
 const WARM_UP = Array.from({ length: 100 }, () => 0.5);
@@ -103,7 +103,7 @@ async function inTwoBareThreads(): Promise<Runner> {
   return (list) => Promise.all(balanced(list).map((half, thread) => pool.send(thread, half)));
 }
 
-/** Deals out the longest first, each to whoever has less. */
+/** Assigns the longest first, each to the thread that has less. */
 function balanced(list: readonly number[]): number[][] {
   const halves = Array.from({ length: THREADS }, () => ({ sum: 0, list: [] as number[] }));
   for (const steps of list.toSorted((a, b) => b - a)) {

@@ -59,7 +59,7 @@ export class Records {
     return this.#keys[i] as string;
   }
 
-  /** The same content as an object, for whoever calls JSON.stringify. */
+  /** The same content as an object, for callers of JSON.stringify. */
   plainAt(i: number): object {
     return {
       id: this.#keys[i],

@@ -40,7 +40,10 @@ export const heddleStore: OpenStore = async (folder, records) => {
   };
 };
 
-/** Checkpoints that suit the index: ids are hashes and fall anywhere in it. With few outcomes a sync, SQLite's own choice is faster. */
+/**
+ * Checkpoints that suit the index: ids are hashes and fall anywhere in it. With few outcomes a sync, SQLite's
+ * own choice is faster.
+ */
 const pagesFor = (perBatch: number) => (perBatch >= 64 ? 10_000 : 1000);
 
 /** A row for each outcome under its id, one transaction for each batch of about so many. */
@@ -63,7 +66,9 @@ export const sqliteStore =
     };
   };
 
-/** Rows in the order in which they come: the least that SQLite can do, and nothing finds an outcome by its id. */
+/**
+ * Rows in the order in which they come: the least that SQLite can do, and nothing finds an outcome by its id.
+ */
 export const sqliteLogStore: OpenStore = async (folder, records) => {
   const database = await sqlite(join(folder, 'outcomes.db'));
   database.exec('create table outcomes (number integer primary key, record text not null)');
@@ -82,7 +87,10 @@ export const sqliteLogStore: OpenStore = async (folder, records) => {
 
 const NAIVE_RECORDED = 10_000;
 
-/** What most people write: everything in one object, the whole file anew after each batch. Holds 1e4 outcomes already. */
+/**
+ * What most people write: everything in one object, the whole file again after each batch. Holds 1e4 outcomes
+ * already.
+ */
 export const wholeFileStore: OpenStore = async (folder, records) => {
   const path = join(folder, 'state.json');
   const state: Record<string, object> = {};
@@ -133,7 +141,10 @@ export const rawSyncStore: OpenStore = async (folder, records) => {
   };
 };
 
-/** Group commit around a store that knows none: what is asked for while the event loop turns once shares a batch. */
+/**
+ * Group commit around a store that knows none: what is asked for while the event loop turns once shares a
+ * batch.
+ */
 export function grouped(store: Store): Store {
   let waiting: { readonly first: number; length: number; readonly done: (() => void)[] } | undefined;
   let isRunning = false;

@@ -1,8 +1,9 @@
 /**
  * Durable outcomes: how many a second, in batches of a fixed size and in groups that form by themselves?
  *
- * Every store gets the same outcomes, about 190 bytes each as text, and acknowledges a batch only when it would survive a power cut.
- * The text of a record is made within the measured time, except in the raw limit, which appends ready bytes.
+ * Every store gets the same outcomes, about 190 bytes each as text, and acknowledges a batch only when it
+ * would survive a power cut. The text of a record is made within the measured time, except in the raw limit,
+ * which appends ready bytes.
  */
 
 import fs from 'node:fs';
@@ -47,7 +48,7 @@ function percentile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-/** Commits `count` outcomes from `first` on, and tells how long each commit took. */
+/** Commits `count` outcomes from `first` on, and returns how long each commit took. */
 type Load = (store: Store, first: number, count: number) => Promise<Float64Array>;
 
 const inBatches =
@@ -153,7 +154,7 @@ const withClients = (clients: number): Case[] => {
 const SYNCS = 'syncs/flush';
 const SYNC_CALLS = ['fsync', 'fdatasync', 'fsyncSync', 'fdatasyncSync'] as const;
 
-/** Counts every sync of the process, whoever makes it. */
+/** Counts every sync of the process. */
 const syncsPerFlush: Case = {
   name: 'heddle, syncs',
   measure: () =>
@@ -181,7 +182,10 @@ const AT_100 = 'flush p50 at 100, ms';
 const MANY = sized(1e6);
 const AT_MANY = `flush p50 at ${power(MANY)}, ms`;
 
-/** Flushes of one outcome, by turns into a session that holds 100 and into one that holds as many as a long run leaves. */
+/**
+ * Flushes of one outcome, by turns into a session that holds 100 and into one that holds as many as a long
+ * run leaves.
+ */
 const flushBySize: Case = {
   name: 'heddle, one outcome a flush',
   measure: () =>
@@ -238,7 +242,9 @@ const timesAsMany = (what: string, one: string, other: string, atLeast: number):
   of: (figure) => figure(one, RATE) / figure(other, RATE),
 });
 
-/** Against rows under ids, which is the same work, and against rows in a log, the least that SQLite can do. */
+/**
+ * Against rows under ids, which is the same work, and against rows in a log, the least that SQLite can do.
+ */
 const against = (load: string, name: (store: string) => string, log: number | undefined): Goal[] => [
   timesAsMany(`${load}: heddle / ${SQLITE}`, name(HEDDLE), name(SQLITE), 1),
   ...(log === undefined

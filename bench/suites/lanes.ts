@@ -1,11 +1,14 @@
 /**
- * Lanes: what does a limit cost that never limits, and does a limit that does keep its word without giving time away?
+ * Lanes: what does a limit cost that never limits, and does a limit that does keep its word without giving
+ * time away?
  *
- * The cost is measured on asynchronous tasks that do nothing, on this thread, each in a chunk of its own with and without a lane.
+ * The cost is measured on asynchronous tasks that do nothing, on this thread, each in a chunk of its own with
+ * and without a lane.
  *
- * The rates are those of a provider that counts calls in a sliding window. The floor is what such a provider allows: a whole window's worth at
- * once, as often as windows have passed. A burst of the whole limit comes near to it; the default, an even pace, is for providers that do not
- * like bursts, and gives away the first window. `fullest window` counts starts; more than the limit is a violation.
+ * The rates are those of a provider that counts calls in a sliding window. The floor is what such a provider
+ * allows: a whole window's worth at once, as often as windows have passed. A burst of the whole limit comes
+ * near to it; the default, an even pace, is for providers that do not like bursts, and gives away the first
+ * window. `fullest window` counts starts; more than the limit is a violation.
  */
 
 import { createRuntime } from '../heddle.js';

@@ -1,9 +1,9 @@
 /**
  * Payloads: what do large inputs and values cost, copied or moved?
  *
- * Bytes go to a thread and come back. Every input is made for its task, in all cases, so that a moved one never has to be the
- * one that came back. Two tasks are on their way at a time with the other pools and bare threads; heddle decides for itself. poolifier
- * cannot move values back: it copies them.
+ * Bytes go to a thread and come back. Every input is made for its task, in all cases, so that a moved one
+ * never has to be the one that came back. Two tasks are on their way at a time with the other pools and bare
+ * threads; heddle decides for itself. poolifier cannot move values back: it copies them.
  */
 
 import { BarePool } from '../bare-pool.js';
@@ -56,7 +56,7 @@ interface Way {
   readonly missing?: () => string | undefined;
 }
 
-/** Twenty times what the slowest case should take; poolifier is known to lose a task now and then. */
+/** Twenty times what the slowest case should take; poolifier sometimes loses a task. */
 const LIMIT_MS = 60_000;
 
 function measured(name: string, count: number, { start, missing }: Omit<Way, 'name'>): Case {

@@ -1,10 +1,11 @@
 /**
  * Trivial tasks: what does a task cost beside its own work?
  *
- * All inputs are numbers from a generator, all threads are started and warmed up with 5000 tasks before the clock runs, and
- * every sum of values is checked. Rivals are used in two ways: with a few tasks outstanding, where they are at their best, and with all
- * queued at once, as `Promise.all(inputs.map(...))` does it. With a few outstanding the rate does not depend on the number of
- * tasks, so those cases run 1e5 or fewer. All that is queued gets a limit of time: some rivals look through their queue for every task.
+ * All inputs are numbers from a generator, all threads are started and warmed up with 5000 tasks before the
+ * clock runs, and every sum of values is checked. Rivals are used in two ways: with a few tasks outstanding,
+ * where they are at their best, and with all queued at once, as `Promise.all(inputs.map(...))` does it. With
+ * a few outstanding the rate does not depend on the number of tasks, so those cases run 1e5 or fewer. Cases
+ * that queue everything have a time limit: some rivals search their queue for every task.
  */
 
 import { BarePool } from '../bare-pool.js';
@@ -35,7 +36,7 @@ import {
 import type increment from '../tasks/increment.js';
 
 const WARM_UP = sized(5000);
-/** What heddle's own chunks grow to with such tasks; lists that are made by hand have the same size. */
+/** The size of heddle's own chunks with such tasks, and of lists that are made by hand. */
 const LIST = 1000;
 /** Lists that each thread holds when lists are sent by hand. */
 const AHEAD = 2;

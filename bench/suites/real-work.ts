@@ -1,9 +1,9 @@
 /**
- * Real work: which files the tasks of examples/ are given, and whether what came out is right.
+ * Real work: which files the tasks of examples/ get, and whether their values are right.
  *
- * Lists are made once for a run of the suite, in its `prepare`, below build/: every so many-th file of a folder in the order of their
- * paths, and of these the ones that the task does not fail at. What the plain loop makes of them is kept as the right answer; each
- * sample compares its own lines with it, in any order.
+ * Lists are made once for a run of the suite, in its `prepare`, below build/: every so many-th file of a
+ * folder in the order of their paths, and of these the ones for which the task succeeds. The values of the
+ * plain loop are kept as the right answer; each sample compares its own lines with it, in any order.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -25,7 +25,7 @@ export interface Work {
   readonly pattern: RegExp;
   /** About so many files at most. */
   readonly limit: number;
-  /** Of these so many for programs that start a process for each file. */
+  /** How many of these go to programs that start a process for each file. */
   readonly sampled: number;
 }
 

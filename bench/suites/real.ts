@@ -1,10 +1,11 @@
 /**
  * Real work: the tasks of examples/ over real files, as whole processes from start to end.
  *
- * The baseline is what one writes first, a loop over all paths in one process. heddle runs as a command. xargs and GNU parallel run the
- * same loop with two processes at a time, 200 paths each, which spares most starts of a process; and one path each, as they mostly are
- * used, which costs a start for every file: that gets fewer files, evenly spread over the others. All write the values of the task as JSON
- * lines, and every sample compares them with the loop's. Files are in memory (the page cache) from the start.
+ * The baseline is a loop over all paths in one process. heddle runs as a command.
+ * xargs and GNU parallel run the same loop with two processes at a time, 200 paths each, which spares most
+ * starts of a process; and one path each, as they mostly are used, which costs a start for every file: these
+ * get fewer files, evenly spread over the others. All write the values of the task as JSON lines, and every
+ * sample compares them with the loop's. Files are in memory (the page cache) from the start.
  */
 
 import { execFileSync, spawn } from 'node:child_process';
@@ -29,7 +30,7 @@ import {
 const CLI = join(ROOT, 'dist', 'main', 'cli', 'bin.js');
 const NODE = process.execPath;
 const PER_PROCESS = 200;
-/** Shorter than the limit of a sample, which would leave these programs behind. */
+/** Shorter than the limit of a sample, at whose end these programs would keep running. */
 const LIMIT_MS = 110_000;
 
 const RATE = 'files/s';
@@ -164,7 +165,10 @@ function timesTheLoop(caseName: string, figure: Lookup): number {
 }
 
 const TIMES = 'times the loop';
-/** What two cores should make of it. A hundred YAML files are over before a second thread has started: shown, not judged. */
+/**
+ * What two cores should gain. A hundred YAML files are done before a second thread has started: shown, not
+ * judged.
+ */
 const BOUND = 1.6;
 const JUDGED = WORKS.filter(({ folder }) => folder === 'node_modules');
 

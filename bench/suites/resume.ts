@@ -1,8 +1,9 @@
 /**
  * Resuming: how long until a session with many outcomes goes on?
  *
- * The new tasks stand at the end of the inputs, the worst case: each of the others has to be looked up first. Inputs come from a
- * generator. Sessions are filled by a run of their own, and everything is measured in programs of bench/programs, each in a fresh process.
+ * The new tasks are at the end of the inputs, the worst case: each of the others must be looked up first.
+ * Inputs come from a generator. Sessions are filled by a run of their own, and everything is measured in
+ * programs of bench/programs, each in a fresh process.
  */
 
 import { execFile } from 'node:child_process';
@@ -60,7 +61,7 @@ const resumed = (count: number): Case => ({
     }),
 });
 
-/** The same number of rows, read by whoever wants to know what is done. */
+/** The same number of rows, read to find out which tasks are finished. */
 const selected = (count: number): Case => ({
   name: table(count),
   missing: missingSqlite,

@@ -1,10 +1,11 @@
 /**
  * Scale: what happens to memory and to the cost of a task when there are more of them?
  *
- * Inputs come from a generator and the task is `x => x + 1`, so nothing but the runtime itself grows. Time counts from the call to the
- * last outcome, with the start of the threads in it: a first run, as a command has it. `values()` and p-map give back an array of
- * all values, 8 bytes each at best; `for await` drops each outcome. Memory is the highest resident size of the whole
- * process, threads included. What queues everything gets a limit of time.
+ * Inputs come from a generator and the task is `x => x + 1`, so nothing but the runtime itself grows. Time
+ * counts from the call to the last outcome, with the start of the threads in it: a first run, as a command
+ * has it. `values()` and p-map give back an array of all values, 8 bytes each at best; `for await` drops each
+ * outcome. Memory is the highest resident size of the whole process, threads included. Cases that queue
+ * everything have a time limit.
  */
 
 import { join } from 'node:path';
@@ -27,7 +28,7 @@ function* counting(count: number): Generator<number> {
   for (let input = 0; input < count; input++) yield input;
 }
 
-/** Runs that many tasks, and tells how many outcomes there were. */
+/** Runs that many tasks, and returns how many outcomes there were. */
 type Runner = (count: number) => Promise<number>;
 
 const reference = () => task<typeof increment>(taskModule('increment'));

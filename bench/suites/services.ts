@@ -1,8 +1,8 @@
 /**
  * Services: how many calls a second can tasks make to the caller, and does memory stay flat?
  *
- * The rate is measured inside the task, after a warm-up. The bare case is one message there and one back, with a map
- * of pending calls: the least that a call can be.
+ * The rate is measured inside the task, after a warm-up. The bare case is one message there and one back,
+ * with a map of pending calls: the least that a call can be.
  */
 
 import { bareCalls } from '../bare-calls.js';

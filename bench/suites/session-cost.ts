@@ -1,8 +1,9 @@
 /**
  * What a session costs a run: 1 ms of CPU work a task, and tasks that do nothing, with a session and without.
  *
- * Opening and closing the session are measured with it; its modules are loaded before, by a run with another session. All
- * inputs are different, as they mostly are; equal ones cost a little more, for their keys are counted.
+ * Opening and closing the session are measured with it; its modules are loaded before, by a run with another
+ * session. All inputs are different, as they mostly are; equal ones cost a little more, for their keys are
+ * counted.
  */
 
 import { join } from 'node:path';
@@ -83,7 +84,7 @@ const trivial = (count: number, isWith: boolean): Case => ({
 
 const BY_HAND = `x => x + 1, ${power(MANY)}, into better-sqlite3, 1000 at a time`;
 
-/** What a session would be by hand: outcomes as they come, under the index of their task. */
+/** A session made by hand: outcomes as they arrive, under the index of their task. */
 const byHand: Case = {
   name: BY_HAND,
   missing: missingSqlite,
@@ -113,13 +114,13 @@ const byHand: Case = {
     }),
 };
 
-/** CPU time as well: what else runs on the machine disturbs it less. */
+/** CPU time as well: other programs disturb it less. */
 const slowdown = (count: number): Goal[] =>
   [
-    { told: 'time', figure: 'ms' },
-    { told: 'CPU time', figure: CPU },
-  ].map(({ told, figure }) => ({
-    what: `${count} x 1 ms: with a session / without, ${told}`,
+    { unit: 'time', figure: 'ms' },
+    { unit: 'CPU time', figure: CPU },
+  ].map(({ unit, figure }) => ({
+    what: `${count} x 1 ms: with a session / without, ${unit}`,
     atMost: 1.03,
     of: (lookup) => lookup(burnCase(count, true), figure) / lookup(burnCase(count, false), figure),
   }));
@@ -129,7 +130,8 @@ export const sessionCost: Suite = {
   question: 'What does a session cost a run of 1 ms tasks, and one of tasks that do nothing?',
   rounds: 7,
   warmUp:
-    'threads started, 2000 tasks (of 1 ms: 200 tasks of half a millisecond), into a session of their own where one is used',
+    'threads started, 2000 tasks (of 1 ms: 200 tasks of half a millisecond), ' +
+    'into a session of their own where one is used',
   ...(cpu.prepare && { prepare: cpu.prepare }),
   cases: [
     ...BURNS.flatMap((count) => [burned(count, false), burned(count, true)]),

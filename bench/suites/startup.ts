@@ -1,8 +1,8 @@
 /**
  * Start-up: from the start of a process to its first result, and to its end.
  *
- * The programs are in bench/programs: plain JavaScript, as a user would write it. "First result" is when the first byte
- * of their output arrives here.
+ * The programs are in bench/programs: plain JavaScript, as a user would write it. "First result" is when the
+ * first byte of their output arrives here.
  */
 
 import { spawn } from 'node:child_process';
@@ -19,7 +19,7 @@ const CLI = fileURLToPath(new URL('../../../dist/cli/shell/bin.js', import.meta.
 const TASK = fileURLToPath(taskModule('increment'));
 
 async function spawned(args: readonly string[]): Promise<Figures> {
-  // The session that a run makes belongs to nobody here.
+  // The session that a run makes is deleted below.
   const cwd = mkdtempSync(join(tmpdir(), 'heddle-startup-'));
   const startedAt = performance.now();
   const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'ignore'] });

@@ -1,9 +1,9 @@
 /**
- * Tasks that wait: does a declared concurrency hold, and is every place taken at once when it is free?
+ * Tasks that wait: does a declared concurrency hold, and is every free place taken at once?
  *
- * `Promise.all` over groups is what people write by hand: each group waits for its slowest. The ideal is what is left when nothing costs
- * anything and no place is ever free: as many rounds as places need where all waits are equal, the sum of the waits over the places
- * where they are not.
+ * `Promise.all` over groups is what people write by hand: each group waits for its slowest. The ideal is the
+ * time if nothing cost anything and no place were ever free: as many rounds as the places need if all waits
+ * are equal, otherwise the sum of the waits divided by the places.
  */
 
 import { createRuntime, task } from '../heddle.js';

@@ -1,6 +1,6 @@
 /**
- * A fixed amount of arithmetic. Not a loop that watches the clock: that would end in time even when two threads share one
- * core, and so hide every contention.
+ * A fixed amount of arithmetic. Not a loop that watches the clock: that would end in time even when two
+ * threads share one core, and so hide every contention.
  */
 
 export default function burn(steps: number): number {

@@ -1,4 +1,4 @@
-/** Gives back the bytes it got by moving their memory, the way Piscina wants it. */
+/** Returns its bytes by moving their memory, in the way Piscina expects. */
 
 import { move } from 'piscina';
 

@@ -1,4 +1,4 @@
-/** Gives back the bytes it got by moving their memory, the way tinypool wants it. */
+/** Returns its bytes by moving their memory, in the way tinypool expects. */
 
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-/** Gives back the bytes it got by moving their memory. */
+/** Returns its bytes by moving their memory. */
 
 import type { TaskContext } from '../heddle.js';
 

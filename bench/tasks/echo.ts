@@ -1,4 +1,4 @@
-/** Gives back what it got; the way there and back is what is measured. */
+/** Returns its input: measures the way there and back. */
 
 export default function echo(input: unknown): unknown {
   return input;

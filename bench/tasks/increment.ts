@@ -1,4 +1,4 @@
-/** The smallest task: what is measured with it is everything around a task. */
+/** The smallest task: measures everything around a task. */
 
 export default function increment(input: number): number {
   return input + 1;

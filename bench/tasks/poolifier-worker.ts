@@ -1,5 +1,5 @@
 /**
- * The tasks that rivals are measured with, registered the way poolifier wants it.
+ * The tasks that rivals are measured with, registered in the way poolifier expects.
  *
  * It cannot move values back: `echoMoved` gets its bytes moved and gives a copy back.
  */

@@ -1,4 +1,4 @@
-/** Tells when it began, in ms since the epoch, in a value of about 100 bytes. */
+/** Returns when it began, in ms since the epoch, in a value of about 100 bytes. */
 
 import { performance } from 'node:perf_hooks';
 

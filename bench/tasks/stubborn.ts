@@ -1,5 +1,5 @@
 /**
- * A busy loop that nobody can talk to: it never looks at its context and never returns to the event loop.
+ * A busy loop that cannot be interrupted: it never reads its context and never returns to the event loop.
  *
  * `state` is shared memory: [0] counts the loops that have begun.
  */

@@ -1,4 +1,4 @@
-/** A millisecond of work that tells which thread did it and when it began, in ms since the epoch. */
+/** A millisecond of work; returns which thread did it and when it began, in ms since the epoch. */
 
 import { performance } from 'node:perf_hooks';
 import { threadId } from 'node:worker_threads';

@@ -1,4 +1,4 @@
-/** The tasks that rivals are measured with, registered the way workerpool wants it. */
+/** The tasks that rivals are measured with, registered in the way workerpool expects. */
 
 import { createRequire } from 'node:module';
 import burn from './burn.js';

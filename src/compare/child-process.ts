@@ -1,113 +1,139 @@
 /**
- * The parent's side of one child process: start, ask, end.
+ * The parent's side of the child processes.
  *
- * Whatever the child does, asking comes to an end: with the answer, with OutOfTime at the deadline, with BenchProblem when the process
- * ends instead of answering. After anything but an answer the process is gone (SIGKILL: a task that blocks would hear nothing else).
+ * Whatever a child does, a request ends: with its answer, with OutOfTime at the deadline, or with
+ * BenchProblem when the process ends first. After OutOfTime the process is gone (SIGKILL: a task that blocks
+ * handles no other signal).
  *
- * What tasks print goes to this process's standard error, for standard output carries the table; with `drop` nobody sees it.
+ * The output of tasks goes to standard error, because standard output carries the report.
  */
 
-import { fork, type ChildProcess as Process } from 'node:child_process';
+import { fork, type ChildProcess as Process, type StdioOptions, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { reviveError } from '../main/index.js';
-import { BenchProblem, OutOfTime } from './problems.js';
-import type { Answer, AnswerTo, ChildSpec, Request } from './protocol.js';
+import { BenchProblem, type ChildAnswer, type ChildRequest, type ChildValues } from './child-protocol.js';
+
+/** The deadline of a request has passed. */
+export class OutOfTime extends Error {
+  override readonly name = 'OutOfTime';
+}
 
 const ENTRY = fileURLToPath(new URL('./child.js', import.meta.url));
 /** Inputs in one message. */
-const PART = 2000;
+const INPUTS_A_MESSAGE = 2000;
 
 /** One child process. */
 export class ChildProcess {
   readonly #name: string;
   readonly #process: Process;
-  #pending: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
+  #pending: { resolve(answer: ChildAnswer): void; reject(error: Error): void } | undefined;
   #ending: Error | undefined;
 
-  private constructor(name: string, process: Process) {
+  /** @param name - name of the variant, for messages */
+  constructor(name: string, process: Process) {
     this.#name = name;
     this.#process = process;
-    process.on('message', (answer: Answer) => this.#settle(answer));
-    process.on('exit', (code, signal) => this.#end(this.#endedWords(code, signal)));
-    process.on('error', (error) => this.#end(`the process for "${name}" could not start: ${error.message}`));
-  }
-
-  /** @param name - of the variant, for messages */
-  static start(name: string, output: 'stderr' | 'drop'): ChildProcess {
-    const stream = output === 'drop' ? 'ignore' : process.stderr;
-    return new ChildProcess(
-      name,
-      fork(ENTRY, [], { serialization: 'advanced', stdio: ['ignore', stream, stream, 'ipc'] }),
+    process.on('message', (answer: ChildAnswer) => this.#pending?.resolve(answer));
+    process.on('exit', (code, signal) => this.#end(this.#ended(code, signal)));
+    process.on('error', ({ message }) =>
+      this.#end(new BenchProblem(`the process for "${name}" could not start: ${message}`)),
     );
   }
 
-  get pid(): number | undefined {
-    return this.#process.pid;
-  }
-
   /** @param deadline - by `performance.now()` */
-  ask<R extends Request>(request: R, deadline: number): Promise<AnswerTo<R>> {
-    return new Promise((resolve, reject) => {
-      if (this.#ending !== undefined) return reject(this.#ending);
-      const timer = setTimeout(
-        () => {
-          this.kill();
-          this.#pending = undefined;
-          reject(new OutOfTime(this.#name));
-        },
-        Math.max(0, deadline - performance.now()),
-      );
-      this.#pending = {
-        resolve: (answer) => {
-          clearTimeout(timer);
-          if (answer.type === 'problem') reject(reviveError(answer.error));
-          else resolve(answer as AnswerTo<R>);
-        },
-        reject: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      };
-      this.#process.send(request, (error) => {
-        if (error != null) this.#end(this.#endedWords(this.#process.exitCode, this.#process.signalCode));
+  async ask<R extends ChildRequest>(request: R, deadline: number): Promise<ChildValues[R['type']]> {
+    if (this.#ending !== undefined) throw this.#ending;
+    const leftMs = Math.max(0, deadline - performance.now());
+    const timer = setTimeout(() => {
+      this.kill();
+      this.#end(new OutOfTime(this.#name));
+    }, leftMs);
+    try {
+      const answer = await new Promise<ChildAnswer>((resolve, reject) => {
+        this.#pending = { resolve, reject };
+        this.#process.send(request, (error) => {
+          if (error != null) this.#end(this.#ended(this.#process.exitCode, this.#process.signalCode));
+        });
       });
-    });
+      if (answer.type === 'failed') throw reviveError(answer.error);
+      if (answer.type === 'refused') throw new BenchProblem(answer.message);
+      return answer.value as ChildValues[R['type']];
+    } finally {
+      clearTimeout(timer);
+      this.#pending = undefined;
+    }
   }
 
-  open(spec: ChildSpec, deadline: number): Promise<AnswerTo<{ type: 'open'; spec: ChildSpec }>> {
-    return this.ask({ type: 'open', spec }, deadline);
-  }
-
-  /** Gives the sample. */
+  /** Replaces the sample. */
   async give(inputs: readonly unknown[], deadline: number): Promise<void> {
-    for (let at = 0; at === 0 || at < inputs.length; at += PART)
-      await this.ask({ type: 'inputs', inputs: inputs.slice(at, at + PART), isFirst: at === 0 }, deadline);
+    for (let at = 0; at === 0 || at < inputs.length; at += INPUTS_A_MESSAGE) {
+      const part = inputs.slice(at, at + INPUTS_A_MESSAGE);
+      await this.ask({ type: 'inputs', inputs: part, isFirst: at === 0 }, deadline);
+    }
   }
 
-  /** Ends it at once. */
   kill(): void {
     this.#process.kill('SIGKILL');
   }
 
-  #settle(answer: Answer): void {
-    const pending = this.#pending;
-    this.#pending = undefined;
-    pending?.resolve(answer);
+  #end(error: Error): void {
+    this.#ending ??= error;
+    this.#pending?.reject(this.#ending);
   }
 
-  #end(message: string): void {
-    this.#ending ??= new BenchProblem(message);
-    const pending = this.#pending;
-    this.#pending = undefined;
-    pending?.reject(this.#ending);
-  }
-
-  #endedWords(code: number | null, signal: string | null): string {
+  #ended(code: number | null, signal: string | null): BenchProblem {
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-    const mend =
+    const advice =
       signal === null
-        ? 'a task that ends the process, or throws from a timer, cannot be compared: let it throw within its attempt instead'
+        ? 'a task that ends the process, or throws from a timer, cannot be compared: let its attempt throw'
         : 'it ran out of memory, crashed or was killed: see the lines above, and try a smaller --sample';
-    return `the task ended the process it ran in (${this.#name}, ${how}); ${mend}`;
+    return new BenchProblem(`the task ended the process it ran in (${this.#name}, ${how}); ${advice}`);
+  }
+}
+
+/**
+ * Kills the children of a parent that was killed itself. A child notices that its parent is gone, but not
+ * while a task blocks it, and that may be forever. This shell reads process ids; when its input ends without
+ * the word `end`, the parent has died.
+ */
+const GUARD = `trap '' INT TERM HUP
+pids=
+while read -r word; do
+  [ "$word" = end ] && exit 0
+  pids="$pids $word"
+done
+[ -n "$pids" ] && kill -9 $pids 2>/dev/null`;
+
+/** All child processes of one comparison. */
+export class ChildProcesses {
+  readonly #output: 'stderr' | 'drop';
+  readonly #children: ChildProcess[] = [];
+  readonly #guard: Process | undefined;
+
+  /** @param output - where the output of tasks goes */
+  constructor(output: 'stderr' | 'drop') {
+    this.#output = output;
+    if (process.platform === 'win32') return;
+    this.#guard = spawn('/bin/sh', ['-c', GUARD], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    // Without a shell everything else works.
+    this.#guard.on('error', () => {});
+    this.#guard.stdin?.on('error', () => {});
+    this.#guard.unref();
+  }
+
+  /** @param name - name of the variant, for messages */
+  start(name: string): ChildProcess {
+    const stream = this.#output === 'drop' ? 'ignore' : process.stderr;
+    const stdio: StdioOptions = ['ignore', stream, stream, 'ipc'];
+    const forked = fork(ENTRY, [], { serialization: 'advanced', stdio });
+    if (forked.pid !== undefined) this.#guard?.stdin?.write(`${forked.pid}\n`);
+    const child = new ChildProcess(name, forked);
+    this.#children.push(child);
+    return child;
+  }
+
+  kill(): void {
+    for (const child of this.#children) child.kill();
+    this.#guard?.stdin?.end('end\n');
   }
 }

@@ -1,53 +1,60 @@
 /**
- * A child process of `heddle bench`: one variant, measured apart from all others, so that its memory and compiled code are its own.
+ * A child process of `heddle bench`: it runs one variant, apart from all others, so that its memory and its
+ * compiled code are its own.
  *
- * It does nothing but answer, one request at a time; while it waits, its event loop and its threads sleep. It ends when the channel to
- * its parent closes, however the parent ended. Signals of the terminal go to the parent, which then ends its children.
+ * It only answers requests; between them its event loop and its threads sleep. It ends when the channel to
+ * its parent closes, however the parent ended. It ignores signals of the terminal: the parent ends its
+ * children.
  */
 
-import { serializeError } from './plain-error.js';
-import type { Answer, ChildSpec, Opened, Payload, Request, Round } from './protocol.js';
+import {
+  BenchProblem,
+  type ChildAnswer,
+  type ChildRequest,
+  type ChildSpec,
+  type ChildValues,
+} from './child-protocol.js';
+import type { SampleRunner } from './sample-runner.js';
 
-/** What runs the sample. */
-export interface Runner {
-  open(spec: ChildSpec): Promise<Opened>;
-  take(inputs: readonly unknown[], isFirst: boolean): void;
-  round(request: Extract<Request, { type: 'round' }>): Promise<Round>;
-  payload(): Promise<Payload>;
-}
-
-let runner: Runner | undefined;
+let runner: SampleRunner | undefined;
+let inputs: unknown[] = [];
 
 process.on('disconnect', () => process.exit());
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
-process.on('message', (request: Request) => {
-  void answer(request)
-    .catch(
-      async (error: unknown): Promise<Answer> => ({ type: 'problem', error: await serializeError(error) }),
-    )
-    .then((message) => process.send?.(message));
+process.on('message', (request: ChildRequest) => {
+  void answer(request).then((message) => process.send?.(message));
 });
 
-async function answer(request: Request): Promise<Answer> {
-  if (request.type === 'open') runner = await runnerFor(request.spec);
+async function answer(request: ChildRequest): Promise<ChildAnswer> {
+  try {
+    return { type: 'done', value: await serve(request) };
+  } catch (error) {
+    if (error instanceof BenchProblem) return { type: 'refused', message: error.message };
+    const { serializeError } = await import('../main/index.js');
+    return { type: 'failed', error: serializeError(error) };
+  }
+}
+
+async function serve(request: ChildRequest): Promise<ChildValues[keyof ChildValues]> {
+  if (request.type === 'open') runner = await open(request.spec);
   if (runner === undefined) throw new Error('the first request must be open');
   switch (request.type) {
     case 'open':
-      return runner.open(request.spec);
+      return runner.opened;
     case 'inputs':
-      runner.take(request.inputs, request.isFirst);
-      return { type: 'taken' };
+      inputs = request.isFirst ? [...request.inputs] : inputs.concat(request.inputs);
+      return undefined;
     case 'round':
-      return runner.round(request);
+      return runner.round(inputs, request);
     case 'payload':
-      return runner.payload();
+      return runner.payload?.(inputs);
     default:
       return request satisfies never;
   }
 }
 
-/** The loop's process never loads heddle, unless it is asked to hash: it is what a user has without it. */
-async function runnerFor({ kind }: ChildSpec): Promise<Runner> {
-  if (kind === 'loop') return new (await import('./loop-runner.js')).LoopRunner();
-  return new (await import('./heddle-runner.js')).HeddleRunner();
+/** The process of the loop loads heddle only to check the module and to compare outcomes, not to be timed. */
+async function open(spec: ChildSpec): Promise<SampleRunner> {
+  if (spec.kind === 'loop') return (await import('./loop-runner.js')).openLoop(spec);
+  return (await import('./heddle-runner.js')).openHeddle(spec);
 }

@@ -1,14 +1,18 @@
-/** What was measured: plain data, from which the table, the JSON and the recommendation are made. */
+/**
+ * The figures of a comparison: plain data, how variants compare by it, and how people read it. The report,
+ * the JSON and the recommendation use nothing else.
+ */
 
+import type { Payload } from './child-protocol.js';
 import type { Timing } from './statistics.js';
 import type { Variant } from './variants.js';
 
 /** One variant with its figures. */
 export interface Measured {
   readonly variant: Variant;
-  /** Of a round, with threads started and the module loaded. */
+  /** Times of rounds, with threads started and the module loaded. */
   readonly timing: Timing;
-  /** Until the first task could start: threads and module. Not part of a round. */
+  /** Time until the first task could start: threads and module. Not part of a round. */
   readonly startMs: number;
   /** Processor time of a round, of all threads. */
   readonly cpuMs: number;
@@ -24,7 +28,6 @@ export interface LeftOut {
   readonly reason: string;
 }
 
-/** All that was measured. */
 export interface Figures {
   readonly cores: number;
   readonly sample: {
@@ -37,24 +40,85 @@ export interface Figures {
   readonly rounds: number;
   /** Tasks of the sample that fail, in every variant alike. */
   readonly failed: number;
-  /** Share of its time in which the loop computed, 0 to 1: of the round that was disturbed the least. */
+  /** Share of its time in which the loop computed, 0 to 1, in the round that was disturbed least. */
   readonly cpuShare: number;
-  /** Means of a task: bytes of input and value, and the time to copy both. */
-  readonly payload: { readonly bytes: number; readonly moveMs: number };
+  readonly payload: Payload;
   /** In the order of the table; the loop comes first. */
   readonly measured: readonly Measured[];
   readonly leftOut: readonly LeftOut[];
-  /** What to know about the figures. */
   readonly warnings: readonly string[];
 }
 
+/** How much faster a variant must be. Noise must not recommend flags. */
+const MARGIN = 1.1;
+
+/** The time of the loop, divided by that of a variant. */
+export function speedupOf(loop: Measured, { timing }: Measured): number {
+  return loop.timing.medianMs / timing.medianMs;
+}
+
+/** Speed-up per thread; undefined if more tasks than threads run at once, because they mostly wait. */
+export function efficiencyOf(loop: Measured, measured: Measured): number | undefined {
+  const { kind, concurrency, threads } = measured.variant;
+  return kind === 'loop' || concurrency > threads ? undefined : speedupOf(loop, measured) / threads;
+}
+
 /**
- * Time to start a variant: the least of all that start the same threads. It is measured once for each, and whatever else the machine did
- * then is in it.
+ * Time to start a variant: the shortest of all variants that start the same threads. Each is measured only
+ * once, and includes whatever else the machine did at that moment.
  */
 export function startOf({ measured }: Figures, { variant }: Measured): number {
   const alike = measured.filter(
     (each) => each.variant.kind === variant.kind && each.variant.threads === variant.threads,
   );
   return Math.min(...alike.map(({ startMs }) => startMs));
+}
+
+/**
+ * Time of the whole batch, start included. The length of a stream is unknown: for one it is the time of a
+ * round.
+ *
+ * @param factor - of the median of the rounds
+ */
+export function wholeMs(figures: Figures, measured: Measured, factor = 1): number {
+  const { count, total } = figures.sample;
+  const roundMs = measured.timing.medianMs * factor;
+  return total === undefined ? roundMs : startOf(figures, measured) + (roundMs * total) / count;
+}
+
+/** True if the whole batch takes less time, beyond the spread of both. */
+export function isFaster(figures: Figures, a: Measured, b: Measured): boolean {
+  return wholeMs(figures, a, 1 + a.timing.spread) < wholeMs(figures, b, 1 - b.timing.spread);
+}
+
+/** True if `a` is faster, and by more than the margin. */
+export function isBetter(figures: Figures, a: Measured, b: Measured): boolean {
+  return isFaster(figures, a, b) && wholeMs(figures, b) > wholeMs(figures, a) * MARGIN;
+}
+
+/** Like {@link isBetter}, by the rounds alone. */
+export function isQuicker({ timing: a }: Measured, { timing: b }: Measured): boolean {
+  return a.medianMs * MARGIN < b.medianMs && a.medianMs * (1 + a.spread) < b.medianMs * (1 - b.spread);
+}
+
+/** "0.41 µs", "85.1 ms", "1.02 s" */
+export function time(ms: number): string {
+  if (Number.isNaN(ms)) return '–';
+  if (ms >= 999.5) return `${digits(ms / 1000)} s`;
+  return ms >= 0.9995 ? `${digits(ms)} ms` : `${digits(ms * 1000)} µs`;
+}
+
+/** "1.84x", "31x", "<0.01x" */
+export function times(factor: number): string {
+  if (factor < 0.005) return '<0.01x';
+  return `${factor >= 9.95 ? Math.round(factor) : factor.toFixed(2)}x`;
+}
+
+/** "92 %" */
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+function digits(value: number): string {
+  return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
 }

@@ -1,13 +1,15 @@
 /**
- * Hashes of outcomes, by which variants are compared: 8 bytes each, in input order, so that a million of them cross a pipe easily.
+ * Hashes of outcomes, by which variants are compared: 8 bytes each, in input order, so that a million of them
+ * cross a pipe easily.
  *
- * Values are hashed in the library's canonical form, which a copy between threads does not change. Of an error count name, code and
- * message; of one of heddle's own (timeout, thread that ended, …) the code alone, for its words say how the attempt ran.
+ * Values are hashed in heddle's canonical form, which a copy between threads does not change. An error counts
+ * by name, code and message; one of heddle's own (timeout, thread that ended, …) by its code alone, because
+ * its message depends on how the attempt ran.
  */
 
 import { inspect } from 'node:util';
 import { reviveError, serializeError, taskKey } from '../main/index.js';
-import type { Round } from './protocol.js';
+import type { Round } from './child-protocol.js';
 
 const BYTES = 8;
 const SHOWN_LENGTH = 80;
@@ -21,7 +23,7 @@ export class OutcomeHashes {
   #firstError: string | undefined;
   #shown: string | undefined;
 
-  /** @param show - position of the outcome that is to be shown in words */
+  /** @param show - position of the outcome to show as text */
   constructor(count: number, show: number | undefined) {
     this.#hashes = Buffer.alloc(count * BYTES);
     this.#show = show;
@@ -33,12 +35,16 @@ export class OutcomeHashes {
   }
 
   failed(position: number, thrown: unknown): void {
-    const { name, code, message } = asError(thrown);
+    // In the form that an error has after it crossed from a thread.
+    const error: Error & { readonly code?: unknown } = reviveError(serializeError(thrown));
+    const { name, code, message } = error;
     const isOurs = typeof code === 'string' && code.startsWith('HEDDLE_');
     this.#put(position, ['failed', name, code, isOurs ? undefined : message]);
+    const shownCode = code === undefined || message.includes(String(code)) ? '' : ` [${code}]`;
+    const text = `${name}${shownCode}: ${message}`.slice(0, 300);
     this.#failed++;
-    this.#firstError ??= text(name, code, message);
-    if (position === this.#show) this.#shown = text(name, code, message);
+    this.#firstError ??= text;
+    if (position === this.#show) this.#shown = text;
   }
 
   result(): Pick<Round, 'hashes' | 'failed' | 'firstError' | 'shown'> {
@@ -55,7 +61,7 @@ export class OutcomeHashes {
   }
 }
 
-/** The first position at which two rounds have different outcomes; -1 when they are equal. */
+/** The first position at which two rounds have different outcomes; -1 if there is none. */
 export function firstDifference(a: Uint8Array, b: Uint8Array): number {
   const left = Buffer.from(a.buffer, a.byteOffset, a.byteLength);
   const right = Buffer.from(b.buffer, b.byteOffset, b.byteLength);
@@ -65,23 +71,13 @@ export function firstDifference(a: Uint8Array, b: Uint8Array): number {
   return -1;
 }
 
-/** What cannot be walked, because it is too deep or refuses, counts as equal. */
+/** Values that cannot be walked (too deep, or a getter that throws) count as equal. */
 function keyOfOutcome(outcome: unknown): string {
   try {
     return taskKey(outcome);
   } catch {
     return taskKey('cannot be compared');
   }
-}
-
-/** As an error looks when it has come from a thread. */
-function asError(thrown: unknown): Error & { readonly code?: string | number } {
-  return reviveError(serializeError(thrown));
-}
-
-function text(name: string, code: unknown, message: string): string {
-  const shownCode = code === undefined || message.includes(String(code)) ? '' : ` [${code}]`;
-  return `${name}${shownCode}: ${message}`.slice(0, 300);
 }
 
 function short(value: unknown): string {

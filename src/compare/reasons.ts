@@ -1,29 +1,29 @@
 /**
- * Why threads are not faster than they are: the first reason that the figures show, with the figures.
- *
- * Only what was measured is said. The order is from what a user can change most easily to what nobody can.
+ * Why threads are not faster than they are: the first reason that the figures show. What a user can change
+ * comes first.
  */
 
 import { formatBytes, plural } from '../text/durations.js';
-import type { Figures, Measured } from './figures.js';
-import { WAITING_SHARE } from './pilot.js';
-import { percent, time } from './words.js';
+import { type Figures, type Measured, percent, time } from './figures.js';
+import { WAITING_SHARE } from './sample.js';
 
-/** A reason: a name for programs, words for people. */
+type Cause = 'waits' | 'payload' | 'small' | 'few' | 'one-core' | 'contention' | 'busy' | 'unknown';
+
+/** A name for programs, a text for people. */
 export interface Reason {
-  readonly name: 'waits' | 'payload' | 'small' | 'few' | 'one-core' | 'contention' | 'busy' | 'unknown';
+  readonly name: Cause | 'start';
   readonly text: string;
 }
 
-/** Copying is to blame when it costs that much of a task's own time, and there is something to copy. */
+/** Copying is the reason if it costs this share of a task's own time, and there is something to copy. */
 const PAYLOAD_SHARE = 0.25;
 const PAYLOAD_BYTES = 4096;
-/** Handing over costs a few microseconds; a task that takes longer than this is not too small. */
+/** Passing a task on costs a few microseconds; a longer task is not too small. */
 const SMALL_MS = 0.05;
 const CONTENTION = 1.25;
 const BUSY_SHARE = 0.75;
 
-/** @param threaded - the variant with threads of which it is asked */
+/** @param threaded - a variant with threads */
 export function reasonFor(figures: Figures, loop: Measured, threaded: Measured): Reason {
   return (
     waits(figures) ??
@@ -32,7 +32,9 @@ export function reasonFor(figures: Figures, loop: Measured, threaded: Measured):
     few(figures, threaded) ??
     machine(figures, loop, threaded) ?? {
       name: 'unknown',
-      text: 'these figures do not show why; a few long tasks at the end of the sample leave threads idle, for one',
+      text:
+        'the figures do not show why; ' +
+        'one possible cause: a few long tasks at the end of the sample leave threads idle',
     }
   );
 }
@@ -46,52 +48,53 @@ function payload(figures: Figures, loop: Measured): Reason | undefined {
   const { bytes, moveMs } = figures.payload;
   const taskMs = loop.timing.medianMs / figures.sample.count;
   if (bytes < PAYLOAD_BYTES || moveMs < taskMs * PAYLOAD_SHARE) return undefined;
-  const share = moveMs / (moveMs + taskMs);
+  const share = percent(Math.min(moveMs / (moveMs + taskMs), 0.99));
   return {
     name: 'payload',
-    text: `inputs and values are large: ${percent(Math.min(share, 0.99))} of the time goes into copying them (${formatBytes(bytes)} a task); pass paths, and read and write files in the task`,
+    text:
+      `inputs and values are large: ${share} of the time goes into copying them ` +
+      `(${formatBytes(bytes)} a task); pass paths, and read and write files in the task`,
   };
 }
 
 function small({ sample }: Figures, loop: Measured, threaded: Measured): Reason | undefined {
   const taskMs = loop.timing.medianMs / sample.count;
-  const wholeMs = threaded.timing.medianMs / sample.count;
+  const wholeTaskMs = threaded.timing.medianMs / sample.count;
   if (taskMs >= SMALL_MS) return undefined;
   return {
     name: 'small',
     text:
-      wholeMs > taskMs
-        ? `a task takes ${time(taskMs)}, less than handing it to a thread (${time(wholeMs)})`
-        : `a task takes ${time(taskMs)}, of which handing it to a thread is a large part; give each task more to do`,
+      wholeTaskMs > taskMs
+        ? `a task takes ${time(taskMs)}, less than passing it to a thread (${time(wholeTaskMs)})`
+        : `a task takes ${time(taskMs)}, and passing it to a thread is a large part of that; ` +
+          'give each task more to do',
   };
 }
 
 function few({ sample }: Figures, { variant }: Measured): Reason | undefined {
   if (sample.count >= variant.threads * 2) return undefined;
-  return {
-    name: 'few',
-    text: `${plural(sample.count, 'task')} on ${plural(variant.threads, 'thread')}: some have nothing to do`,
-  };
+  const tasks = plural(sample.count, 'task');
+  return { name: 'few', text: `${tasks} on ${plural(variant.threads, 'thread')}: some have nothing to do` };
 }
 
-function machine(
-  { cores }: Figures,
-  loop: Measured,
-  { variant, cpuMs, timing }: Measured,
-): Reason | undefined {
+function machine({ cores }: Figures, loop: Measured, threaded: Measured): Reason | undefined {
   if (cores === 1) return { name: 'one-core', text: 'this process may use one processor only' };
+  const { variant, cpuMs, timing } = threaded;
   const more = cpuMs / Math.max(loop.cpuMs, 1e-6);
   if (more > CONTENTION)
     return {
       name: 'contention',
-      text: `the threads slow each other down: together they compute ${more.toFixed(1)} times as long as the loop (shared caches, memory, locks, or processors that are two halves of one)`,
+      text:
+        `the threads slow each other down: together they compute ${more.toFixed(1)} times as long as the ` +
+        'loop (shared caches, memory, locks, or processors that are two halves of one)',
     };
-  const busy = cpuMs / timing.medianMs;
+  const used = cpuMs / timing.medianMs;
   const wanted = Math.min(variant.threads, cores);
-  if (busy < wanted * BUSY_SHARE)
-    return {
-      name: 'busy',
-      text: `the threads had ${busy.toFixed(1)} of ${wanted} processors: other programs, the disk, or a few long tasks at the end took the rest`,
-    };
-  return undefined;
+  if (used >= wanted * BUSY_SHARE) return undefined;
+  return {
+    name: 'busy',
+    text:
+      `the threads had ${used.toFixed(1)} of ${wanted} processors: ` +
+      'other programs, the disk, or a few long tasks at the end took the rest',
+  };
 }

@@ -1,83 +1,89 @@
 /**
- * The rounds: each variant is measured once in each, in turn (A B C, then C B A, …), so that a slow moment of the machine hits all alike
- * and none always runs behind the same neighbour.
+ * The rounds: each variant is measured once in each, in turn (A B C, then C B A, …), so that a slow moment of
+ * the machine affects all alike and none always follows the same neighbour.
  *
- * They end when they are done or when the next would not end in time. Two come in any case if they can; what cannot be measured twice in
- * time is left out before, the least important first.
+ * They end when all are done, or when the next would not end in time. At least two are run if possible:
+ * variants that cannot be measured twice in time are left out first, the least important ones before the
+ * others.
  */
 
-import type { ChildProcess } from './child-process.js';
+import { type ChildProcess, OutOfTime } from './child-process.js';
+import type { Round } from './child-protocol.js';
 import type { LeftOut } from './figures.js';
-import { OutOfTime } from './problems.js';
-import type { Round } from './protocol.js';
+import { mean } from './statistics.js';
 import type { Variant } from './variants.js';
 
 /** A variant with its process, ready and warm. */
-export interface Entry {
+export interface WarmVariant {
   readonly variant: Variant;
   readonly child: ChildProcess;
   readonly startMs: number;
-  /** What a round takes, as far as the warm-up knows. */
-  readonly checkMs: number;
-  /** What was measured. */
+  /** The first round, which warms up. */
+  readonly first: Round;
+  /** What a round takes, as far as the warm-up shows. */
+  readonly expectedMs: number;
+  /** Time every task, where the variant does so on request only. */
+  readonly times: boolean;
   readonly rounds: Round[];
 }
 
-/** How rounds are run. */
 export interface RoundsRequest {
   readonly rounds: number;
+  /** By `performance.now()`. */
   readonly deadline: number;
-  /** The loop times each task. */
-  readonly clocksLoop: boolean;
   readonly onStep: (text: string) => void;
 }
 
 /** Fewer say nothing about spread. */
 export const LEAST_ROUNDS = 2;
-/** A clock and a scheduler are too coarse for less; a shorter sample is run several times, and the mean counts. */
+/**
+ * Clock and scheduler are too coarse for less. A shorter sample is run several times, and the mean counts.
+ */
 const LEAST_ROUND_MS = 40;
 const MOST_REPEATS = 50;
 
-/** What the least rounds of some variants will take. */
-export function leastMs(entries: readonly Entry[]): number {
-  return entries.reduce((sum, { checkMs }) => sum + checkMs * LEAST_ROUNDS, 0);
+/** How long the minimum of rounds takes. */
+export function leastMs(variants: readonly WarmVariant[]): number {
+  return variants.reduce((sum, { expectedMs }) => sum + expectedMs * LEAST_ROUNDS, 0);
 }
 
 /**
- * Adds rounds to the entries.
+ * Adds rounds to the variants.
  *
- * @param entries - the most important first; those for which there is no time are taken away
+ * @param variants - the most important first; those for which there is no time are removed
  */
 export async function runRounds(
-  entries: Entry[],
+  variants: WarmVariant[],
   request: RoundsRequest,
 ): Promise<{ leftOut: LeftOut[]; warnings: string[] }> {
-  const leftOut = dropWhatCannotFit(entries, request.deadline);
-  const warning = await runAll(entries, request);
-  const unmeasured = entries.filter(({ rounds }) => rounds.length === 0);
+  const dropped: WarmVariant[] = [];
+  while (variants.length > 2 && performance.now() + leastMs(variants) > request.deadline) {
+    const last = variants.pop() as WarmVariant;
+    last.child.kill();
+    dropped.push(last);
+  }
+  const warning = await runAll(variants, request);
+  const unmeasured = variants.filter(({ rounds }) => rounds.length === 0);
   return {
-    leftOut: [...leftOut, ...unmeasured.map(({ variant: { name } }) => ({ name, reason: 'no time' }))],
+    leftOut: [...dropped, ...unmeasured].map(({ variant: { name } }) => ({ name, reason: 'no time' })),
     warnings: warning === undefined ? [] : [warning],
   };
 }
 
-function dropWhatCannotFit(entries: Entry[], deadline: number): LeftOut[] {
-  const leftOut: LeftOut[] = [];
-  while (entries.length > 2 && performance.now() + leastMs(entries) > deadline) {
-    const entry = entries.pop() as Entry;
-    entry.child.kill();
-    leftOut.push({ name: entry.variant.name, reason: 'no time' });
-  }
-  return leftOut;
-}
-
-/** @returns a warning when they could not all be run */
-async function runAll(entries: readonly Entry[], request: RoundsRequest): Promise<string | undefined> {
-  const { rounds, deadline } = request;
+/** @returns a warning if the time was too short for all */
+async function runAll(variants: readonly WarmVariant[], request: RoundsRequest): Promise<string | undefined> {
+  const { rounds, deadline, onStep } = request;
   for (let round = 1; round <= rounds; round++) {
     const startedAt = performance.now();
-    if (!(await runOne(round % 2 === 1 ? entries : entries.toReversed(), round, request)))
-      return `the time was over in round ${round} of ${rounds}: what was measured until then counts`;
+    try {
+      for (const each of round % 2 === 1 ? variants : variants.toReversed()) {
+        onStep(`round ${round} of ${rounds}: ${each.variant.name}`);
+        each.rounds.push(await measureRound(each, deadline));
+      }
+    } catch (error) {
+      if (!(error instanceof OutOfTime)) throw error;
+      return `the time ran out in round ${round} of ${rounds}: what was measured until then counts`;
+    }
     const now = performance.now();
     if (round < rounds && round >= LEAST_ROUNDS && now + (now - startedAt) > deadline)
       return `${round} rounds instead of ${rounds}: more did not fit into --max-time`;
@@ -85,26 +91,12 @@ async function runAll(entries: readonly Entry[], request: RoundsRequest): Promis
   return undefined;
 }
 
-/** @returns false when the time is over */
-async function runOne(entries: readonly Entry[], round: number, request: RoundsRequest): Promise<boolean> {
-  for (const entry of entries) {
-    request.onStep(`round ${round} of ${request.rounds}: ${entry.variant.name}`);
-    try {
-      entry.rounds.push(await measure(entry, request));
-    } catch (error) {
-      if (error instanceof OutOfTime) return false;
-      throw error;
-    }
-  }
-  return true;
-}
-
-async function measure({ variant, child, checkMs }: Entry, request: RoundsRequest): Promise<Round> {
-  const repeats = Math.min(MOST_REPEATS, Math.ceil(LEAST_ROUND_MS / Math.max(checkMs, 1e-3)));
-  const times = variant.kind === 'loop' && request.clocksLoop;
+async function measureRound({ child, expectedMs, times }: WarmVariant, deadline: number): Promise<Round> {
+  const repeats = Math.min(MOST_REPEATS, Math.ceil(LEAST_ROUND_MS / Math.max(expectedMs, 1e-3)));
   const rounds: Round[] = [];
   for (let i = 0; i < repeats; i++)
-    rounds.push(await child.ask({ type: 'round', hashes: false, times }, request.deadline));
-  const mean = (of: (round: Round) => number) => rounds.reduce((sum, each) => sum + of(each), 0) / repeats;
-  return { ...(rounds.at(-1) as Round), ms: mean(({ ms }) => ms), cpuMs: mean(({ cpuMs }) => cpuMs) };
+    rounds.push(await child.ask({ type: 'round', hashes: false, times }, deadline));
+  const ms = mean(rounds.map((round) => round.ms));
+  const cpuMs = mean(rounds.map((round) => round.cpuMs));
+  return { ...(rounds.at(-1) as Round), ms, cpuMs };
 }

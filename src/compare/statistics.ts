@@ -1,12 +1,12 @@
 /**
  * Statistics of rounds, by tinybench.
  *
- * tinybench's own loop runs all iterations of one task before it begins the next; rounds here are interleaved (A B C, C B A, …), so
- * that a slow minute of the machine hits all variants alike, and each is measured in a process of its own. So rounds are measured
- * first, and tinybench is given the times as what they are: overridden durations.
+ * tinybench runs all iterations of one task before it begins the next, while rounds here are interleaved and
+ * run in several processes. So rounds are measured first, and tinybench gets their times as overridden
+ * durations.
  *
- * `spread` is the median absolute deviation, scaled to what a standard deviation would be, as a share of the median: one disturbed
- * round does not move it. Two variants count as different only when their medians ± spread do not meet.
+ * `spread` is the median absolute deviation, scaled to a standard deviation, as a share of the median: one
+ * disturbed round does not move it.
  */
 
 import { Bench } from 'tinybench';
@@ -26,10 +26,10 @@ export interface Timing {
 
 /** From median absolute deviation to standard deviation, for normal noise. */
 const SCALE = 1.4826;
-/** Clocks, schedulers and caches always differ by that much. */
+/** Clocks, schedulers and caches always differ this much. */
 const LEAST_SPREAD = 0.01;
 
-/** @param samplesMs - one at least */
+/** @param samplesMs - at least one */
 export function timingOf(samplesMs: readonly number[]): Timing {
   let next = 0;
   const bench = new Bench({ iterations: samplesMs.length, time: 0, warmup: false, throws: true });
@@ -37,10 +37,10 @@ export function timingOf(samplesMs: readonly number[]): Timing {
   const [task] = bench.runSync();
   const result = task?.result;
   if (result?.state !== 'completed') throw new Error(`no statistics of ${samplesMs.length} rounds`);
-  const { p50, mean, rme, mad, min, max } = result.latency;
+  const { p50, rme, mad, min, max } = result.latency;
   return {
     medianMs: p50,
-    meanMs: mean,
+    meanMs: result.latency.mean,
     rme: Number.isFinite(rme) ? rme / 100 : 0,
     spread: p50 === 0 ? LEAST_SPREAD : Math.max(LEAST_SPREAD, (mad * SCALE) / p50),
     minMs: min,
@@ -49,20 +49,19 @@ export function timingOf(samplesMs: readonly number[]): Timing {
   };
 }
 
-/** The middle of some numbers; NaN of none. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  if (sorted.length === 0) return Number.NaN;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** The value below which a share of the numbers lies; NaN of none. Sorts in place. */
+/** The median; NaN if there are no values. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [low = Number.NaN, high = low] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return (low + high) / 2;
+}
+
+/** The value below which a share of the values lies; NaN if there are none. Sorts in place. */
 export function percentile(values: Float64Array, share: number): number {
   values.sort();
-  return values.length === 0
-    ? Number.NaN
-    : (values[Math.min(values.length - 1, Math.ceil(values.length * share) - 1)] as number);
+  return values[Math.min(values.length - 1, Math.ceil(values.length * share) - 1)] ?? Number.NaN;
 }

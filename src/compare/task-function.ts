@@ -1,19 +1,19 @@
 /**
  * The task function of a module, for a loop without heddle.
  *
- * It finds what the library's own loader finds. What is wrong with a module is told by the library, which the first child asks to check
- * it; so nothing here explains.
+ * This repeats a little of heddle's own loader. The public API runs the function of a module but does not
+ * return it, and a loop that ran it through heddle would measure heddle. Nothing here explains what is wrong
+ * with a module: heddle has loaded it before (`ChildSpec.checksModule`).
  */
 
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { failWith, type LoopContext } from './loop-context.js';
 
-/** Any task function. */
-export type Call = (input: unknown, ctx: unknown) => unknown;
+export type LoopFunction = (input: unknown, ctx: LoopContext) => unknown;
 
-/** What a module has for a loop. */
 export interface LoadedFunction {
-  readonly call: Call;
+  readonly call: LoopFunction;
   readonly execution: 'at-least-once' | 'at-most-once';
 }
 
@@ -35,4 +35,20 @@ async function importThroughTsx(url: string): Promise<Record<string, unknown> & 
   const api = createRequire(url).resolve('tsx/esm/api');
   const { tsImport } = await import(pathToFileURL(api.replace(/\.cjs$/, '.mjs')).href);
   return tsImport(url, { parentURL: import.meta.url });
+}
+
+/** `--timeout` in the loop. An attempt that takes too long is abandoned: the main thread cannot end it. */
+export function withTimeout(call: LoopFunction, timeoutMs: number): LoopFunction {
+  return async (input, ctx) => {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      const fail = () => failWith('HEDDLE_TIMEOUT', `The attempt took longer than ${timeoutMs} ms`);
+      timer = setTimeout(() => fail().catch(reject), timeoutMs);
+    });
+    try {
+      return await Promise.race([call(input, ctx), timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }

@@ -1,17 +1,20 @@
 /**
- * Variants: the ways of running one sample that `heddle bench` compares, and which of them are worth measuring.
+ * Variants: the ways of running one sample that `heddle bench` compares, and which of them are worth
+ * measuring.
  *
- *   loop                   a plain loop that awaits one task after the other on the main thread: what a user has without heddle.
- *                          The baseline of every speed-up
+ *   loop                   a plain loop that awaits one task after the other on the main thread: what a user
+ *                          has without heddle, and the baseline of every speed-up
  *   inline                 heddle on the main thread
- *   1, 2, … n threads      with automatic chunks; beyond four only powers of two and n. Where tasks wait, n only
- *   n threads, chunk k     where tasks are so short that chunks matter, and there are enough of them to fill every thread
- *   inline and n threads   at 4n, 16n and 64n tasks at once, where tasks wait: half the sample at most, so that places are taken
- *                          more than once
+ *   1, 2, … n threads      with automatic chunks; beyond four only powers of two and n. If tasks wait, only n
+ *   n threads, chunk k     if tasks are so short that chunks matter, and enough of them to fill every thread
+ *   inline and n threads   at 4n, 16n and 64n tasks at once, if tasks wait: at most half the sample, so that
+ *                          places are used more than once
  *
- * Lists that the user gives take the place of these. The order is that of importance: when time is short, the last go first. The table
- * has its own order (`byPlace`).
+ * Lists that the user gives replace these. The most important come first: when time is short, the last are
+ * left out. The table has an order of its own (`byPlace`).
  */
+
+import { plural } from '../text/durations.js';
 
 /** One way of running the sample. */
 export interface Variant {
@@ -22,13 +25,12 @@ export interface Variant {
   readonly threads: number;
   readonly concurrency: number;
   readonly chunk: number | 'auto';
-  /** What to give to `heddle run`; undefined for the loop, which is not heddle. */
+  /** Flags of `heddle run`; undefined for the loop. */
   readonly flags: readonly string[] | undefined;
 }
 
-/** What the choice depends on. */
 export interface VariantRequest {
-  /** Processors, which is what `heddle run` takes without flags. */
+  /** Processors: the number of threads of `heddle run` without flags. */
   readonly cores: number;
   readonly sampleCount: number;
   /** Mean time of one task in the loop. */
@@ -42,23 +44,17 @@ export interface VariantRequest {
   readonly concurrencies: readonly number[] | undefined;
 }
 
-export const LOOP: Variant = {
-  name: 'plain loop',
-  kind: 'loop',
-  threads: 1,
-  concurrency: 1,
-  chunk: 1,
-  flags: undefined,
-};
+const ONE = { threads: 1, concurrency: 1, chunk: 1 };
+export const LOOP: Variant = { name: 'plain loop', kind: 'loop', ...ONE, flags: undefined };
 
 const CHUNKS = [1, 16, 256];
 const TIMES_THREADS = [4, 16, 64];
-/** What a message to a thread costs about; chunks that need more of that than a round takes otherwise show nothing new. */
+/** About what a message to a thread costs. Chunks with more messages than this show nothing new. */
 const MESSAGE_MS = 0.05;
 const MOST_MESSAGES_MS = 1000;
-/** Larger messages only take memory. */
+/** Larger messages only cost memory. */
 const MOST_CHUNK_BYTES = 16e6;
-/** Automatic chunks hold about so much work. */
+/** About how much work an automatic chunk holds. */
 const CHUNK_MS = 10;
 
 /** The variants to measure, the most important first. */
@@ -66,33 +62,52 @@ export function chooseVariants(request: VariantRequest): Variant[] {
   const { cores } = request;
   const counts = request.threads ?? threadCounts(cores);
   const top = Math.max(...counts);
+  const fewer = request.waits && request.threads === undefined ? [] : counts;
   const all = [
     LOOP,
-    threaded(cores, top),
-    inline(1),
-    ...(counts.includes(1) && !(request.waits && request.threads === undefined) ? [threaded(cores, 1)] : []),
-    ...concurrencies(request, top).flatMap((count) => [
-      threaded(cores, top, { concurrency: count }),
-      inline(count),
+    variantOf(cores, 'threads', top),
+    variantOf(cores, 'inline', 1),
+    ...fewer.filter((count) => count === 1).map((count) => variantOf(cores, 'threads', count)),
+    ...concurrencies(request, top).flatMap((concurrency) => [
+      variantOf(cores, 'threads', top, { concurrency }),
+      variantOf(cores, 'inline', 1, { concurrency }),
     ]),
-    ...chunks(request, top).map((chunk) => threaded(cores, top, { chunk })),
-    ...(request.waits && request.threads === undefined ? [] : counts.map((count) => threaded(cores, count))),
+    ...chunks(request, top).map((chunk) => variantOf(cores, 'threads', top, { chunk })),
+    ...fewer.map((count) => variantOf(cores, 'threads', count)),
   ];
   return [...new Map(all.map((variant) => [variant.name, variant])).values()];
 }
 
+function variantOf(
+  cores: number,
+  kind: 'inline' | 'threads',
+  threads: number,
+  { concurrency = threads, chunk = 'auto' }: Partial<Pick<Variant, 'concurrency' | 'chunk'>> = {},
+): Variant {
+  const base = kind === 'inline' ? ['--inline'] : threads === cores ? [] : [`-t ${threads}`];
+  const more = [
+    ...(concurrency === threads ? [] : [`-c ${concurrency}`]),
+    ...(chunk === 'auto' ? [] : [`--chunk ${chunk}`]),
+  ];
+  return {
+    name: [kind === 'inline' ? kind : plural(threads, 'thread'), ...more]
+      .join(', ')
+      .replace('--chunk', 'chunk'),
+    kind,
+    threads,
+    concurrency,
+    chunk,
+    flags: [...base, ...more].flatMap((flag) => flag.split(' ')),
+  };
+}
+
 /** Compares by the place in the table. */
 export function byPlace(a: Variant, b: Variant): number {
-  const rank = ({ kind, threads, concurrency, chunk }: Variant): readonly number[] => [
-    ['loop', 'inline', 'threads'].indexOf(kind),
-    kind === 'threads' ? threads : concurrency,
-    concurrency,
-    chunk === 'auto' ? 0 : chunk,
-  ];
-  const left = rank(a);
-  const right = rank(b);
-  const at = left.findIndex((value, i) => value !== right[i]);
-  return at === -1 ? 0 : (left[at] as number) - (right[at] as number);
+  const kindOf = ({ kind }: Variant) => ['loop', 'inline', 'threads'].indexOf(kind);
+  const chunkOf = ({ chunk }: Variant) => (chunk === 'auto' ? 0 : chunk);
+  return (
+    kindOf(a) - kindOf(b) || a.threads - b.threads || a.concurrency - b.concurrency || chunkOf(a) - chunkOf(b)
+  );
 }
 
 function threadCounts(cores: number): number[] {
@@ -108,7 +123,7 @@ function concurrencies(
   if (asked !== undefined) return [...asked];
   if (!waits) return [];
   const counts = TIMES_THREADS.map((times) => times * threads).filter((count) => count <= sampleCount / 2);
-  // A small sample still shows what running them all at once would bring.
+  // A small sample can still be run all at once.
   return counts.length > 0 || sampleCount <= threads ? counts : [sampleCount];
 }
 
@@ -125,42 +140,4 @@ function chunks(
       (chunk === 1 || chunk * taskBytes <= MOST_CHUNK_BYTES) &&
       (sampleCount / chunk) * MESSAGE_MS <= MOST_MESSAGES_MS,
   );
-}
-
-function inline(concurrency: number): Variant {
-  const flags = concurrency === 1 ? [] : ['-c', String(concurrency)];
-  return {
-    name: ['inline', ...(concurrency === 1 ? [] : [`-c ${concurrency}`])].join(', '),
-    kind: 'inline',
-    threads: 1,
-    concurrency,
-    chunk: 'auto',
-    flags: ['--inline', ...flags],
-  };
-}
-
-function threaded(
-  cores: number,
-  threads: number,
-  more: { readonly chunk?: number | 'auto'; readonly concurrency?: number } = {},
-): Variant {
-  const { chunk = 'auto', concurrency = threads } = more;
-  const hasChunk = chunk !== 'auto';
-  const hasConcurrency = concurrency !== threads;
-  return {
-    name: [
-      `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-      ...(hasChunk ? [`chunk ${chunk}`] : []),
-      ...(hasConcurrency ? [`-c ${concurrency}`] : []),
-    ].join(', '),
-    kind: 'threads',
-    threads,
-    concurrency,
-    chunk,
-    flags: [
-      ...(threads === cores ? [] : ['-t', String(threads)]),
-      ...(hasConcurrency ? ['-c', String(concurrency)] : []),
-      ...(hasChunk ? ['--chunk', String(chunk)] : []),
-    ],
-  };
 }

@@ -28,9 +28,9 @@ export class Budget {
   /** Errors of one tree. */
   errors = 1000;
   /** Characters of all fields. */
-  fieldText = MAX_TEXT;
+  fieldText = 8 * 1024 * 1024;
   /** Fields and elements. */
-  entries = 1000;
+  entries = 100_000;
 
   /** A text of an error, cut to the budget. */
   cut(value: string): string {
@@ -41,7 +41,7 @@ export class Budget {
 
   /** A text of a field, cut to the budget. */
   cutField(value: string): string {
-    const kept = shortened(value, this.fieldText);
+    const kept = shortened(value, Math.min(MAX_TEXT, this.fieldText));
     this.fieldText = Math.max(0, this.fieldText - kept.length);
     return kept;
   }

@@ -1,9 +1,7 @@
-/** The figures of `heddle bench`: statistics of rounds, hashes of outcomes. */
+/** The statistics of rounds. */
 
 import { describe, expect, it } from 'vitest';
-import { firstDifference, OutcomeHashes } from '../../../src/compare/outcome-hashes.js';
 import { median, percentile, timingOf } from '../../../src/compare/statistics.js';
-import { percent, time, times } from '../../../src/compare/words.js';
 
 describe('the statistics of rounds', () => {
   it('are those of tinybench', () => {
@@ -32,95 +30,5 @@ describe('the statistics of rounds', () => {
       100,
       Number.NaN,
     ]);
-  });
-});
-
-describe('figures', () => {
-  it('are read with three digits', () => {
-    expect([0.00041, 0.0412, 0.9996, 1.234, 85.06, 999.4, 999.6, 12_345].map(time)).toEqual([
-      '0.41 µs',
-      '41.2 µs',
-      '1.00 ms',
-      '1.23 ms',
-      '85.1 ms',
-      '999 ms',
-      '1.00 s',
-      '12.3 s',
-    ]);
-    expect([1.844, 31.2, 0.08, 0.001].map(times)).toEqual(['1.84x', '31x', '0.08x', '<0.01x']);
-    expect(percent(0.923)).toBe('92 %');
-    expect(time(Number.NaN)).toBe('–');
-  });
-});
-
-describe('outcomes', () => {
-  const hashesOf = (...outcomes: readonly ({ value: unknown } | { error: unknown })[]) => {
-    const hashes = new OutcomeHashes(outcomes.length, undefined);
-    outcomes.forEach((outcome, i) => {
-      if ('value' in outcome) hashes.succeeded(i, outcome.value);
-      else hashes.failed(i, outcome.error);
-    });
-    return hashes.result().hashes as Uint8Array;
-  };
-
-  it('are equal to their copies from another thread', () => {
-    const value = {
-      text: 'zażółć',
-      number: 1.5,
-      whole: 3,
-      list: Object.assign([1], { length: 3 }),
-      map: new Map([['a', new Set([1n])]]),
-      bytes: Buffer.from('abc'),
-      date: new Date(0),
-      nothing: undefined,
-    };
-    const a = hashesOf({ value }, { value: undefined });
-    const b = hashesOf({ value: structuredClone(value) }, { value: undefined });
-
-    expect(firstDifference(a, b)).toBe(-1);
-  });
-
-  it('differ by value, by status, and by name, code and message of the error', () => {
-    const base = hashesOf({ value: 1 }, { value: 2 }, { error: new Error('x') });
-    const boom = Object.assign(new Error('x'), { code: 'E' });
-
-    expect(firstDifference(base, hashesOf({ value: 1 }, { value: 3 }, { error: new Error('x') }))).toBe(1);
-    expect(firstDifference(base, hashesOf({ value: 1 }, { value: 2 }, { error: new TypeError('x') }))).toBe(
-      2,
-    );
-    expect(firstDifference(base, hashesOf({ value: 1 }, { value: 2 }, { error: new Error('y') }))).toBe(2);
-    expect(firstDifference(base, hashesOf({ value: 1 }, { value: 2 }, { error: boom }))).toBe(2);
-    expect(firstDifference(base, hashesOf({ value: '1' }, { value: 2 }, { error: new Error('x') }))).toBe(0);
-  });
-
-  it('that are errors of heddle are known by their code, for the words say where they ran', () => {
-    const ours = (message: string) => ({
-      error: Object.assign(new Error(message), { code: 'HEDDLE_TIMEOUT' }),
-    });
-
-    expect(firstDifference(hashesOf(ours('on a thread')), hashesOf(ours('inline')))).toBe(-1);
-  });
-
-  it('are shown in words, and failures are counted', () => {
-    const hashes = new OutcomeHashes(2, 0);
-    hashes.succeeded(0, { text: 'x'.repeat(500) });
-    hashes.failed(1, 'thrown');
-
-    const { failed, shown, firstError } = hashes.result();
-    expect(failed).toBe(1);
-    expect(shown).toMatch(/^value \{ text: 'xxx.{60,90}…$/);
-    expect(firstError).toContain('which is not an Error');
-  });
-
-  it('that cannot be walked count as equal', () => {
-    const refuses = () => ({
-      value: {
-        get x() {
-          throw new Error('no');
-        },
-      },
-    });
-
-    expect(firstDifference(hashesOf(refuses()), hashesOf(refuses()))).toBe(-1);
   });
 });

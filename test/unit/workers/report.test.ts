@@ -8,7 +8,9 @@ import { Report } from '../../../src/workers/report.js';
 /** What arrives when tasks end with these values. */
 function reported(values: readonly (() => unknown)[], encoded = false): SettledMessage[] {
   const arrived: SettledMessage[] = [];
-  const work = { id: 1, inputs: values, encoded } as unknown as ConstructorParameters<typeof Report>[0];
+  const work = { id: 1, inputs: values, isEncoded: encoded } as unknown as ConstructorParameters<
+    typeof Report
+  >[0];
   const report = new Report(work, (message, transfer) => {
     arrived.push(structuredClone(message, { transfer: transfer as ArrayBuffer[] }));
   });

@@ -1,5 +1,6 @@
 /**
- * What `heddle bench` is doing, on standard error: one line in place on a terminal, else a line at most once a second. With `--quiet`, nothing.
+ * What `heddle bench` is doing, on standard error: one line in place on a terminal, otherwise at most one
+ * line a second. Nothing with `--quiet`.
  */
 
 import { stripVTControlCharacters } from 'node:util';
@@ -12,17 +13,16 @@ const ERASE = '\r\u001b[2K';
 export class ProgressLine {
   readonly #label: string;
   readonly #messages: Messages;
-  readonly #isLive: boolean;
+  readonly #isLive = isLive(process.stderr, process.env);
   readonly #startedAt = performance.now();
-  /** What is over within a second needs no line. */
-  #saidAt = this.#startedAt;
+  /** What ends within a second needs no line. */
+  #writtenAt = this.#startedAt;
   #isDrawn = false;
 
   /** @param label - the task module, cleaned */
   constructor(label: string, messages: Messages) {
     this.#label = label;
     this.#messages = messages;
-    this.#isLive = isLive(process.stderr, process.env);
   }
 
   step(text: string): void {
@@ -33,13 +33,13 @@ export class ProgressLine {
       const line = `${this.#label}: ${text}   ${seconds} s`.slice(0, (process.stderr.columns ?? 80) - 1);
       process.stderr.write(`${ERASE}${stripVTControlCharacters(line)}`);
       this.#isDrawn = true;
-    } else if (now - this.#saidAt >= EVERY_MS) {
-      this.#saidAt = now;
+    } else if (now - this.#writtenAt >= EVERY_MS) {
+      this.#writtenAt = now;
       this.#messages.info(`${this.#label}: ${text}`);
     }
   }
 
-  /** Takes the line away. */
+  /** Erases the line. */
   stop(): void {
     if (this.#isDrawn) process.stderr.write(ERASE);
     this.#isDrawn = false;

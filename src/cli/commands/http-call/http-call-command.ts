@@ -15,7 +15,7 @@ import { BarDisplay } from '../../progress/bar.js';
 import { type Display, noDisplay } from '../../progress/display.js';
 import { EventLog } from '../../progress/event-log.js';
 import { type Ending, EXIT, Interrupted, UsageError } from '../../shell/exit-codes.js';
-import { tellError } from '../../shell/fatal.js';
+import { reportError } from '../../shell/fatal.js';
 import { Signals } from '../../shell/signals.js';
 import { hasUnicode, isLive, Messages } from '../../shell/terminal.js';
 import { makeHome, placeOf } from '../sessions/place.js';
@@ -41,7 +41,7 @@ export async function httpCallCommand(target: string, flags: HttpCallFlags): Pro
     return await new HttpCall(target, flags, messages, signals).run();
   } catch (error) {
     if (error instanceof Interrupted && signals.received !== undefined) return { signal: signals.received };
-    return tellError(error, messages);
+    return reportError(error, messages);
   } finally {
     signals.close();
   }
