@@ -11,6 +11,8 @@ import type { Services } from '../../protocol/task.js';
 import { MIN_STALE_MS } from '../../session/limits.js';
 import { nearest } from '../../text/nearest.js';
 import type { Progress } from '../figures/counters.js';
+import type { RetryPolicy } from '../lanes/backoff.js';
+import type { ResolvedLane } from '../lanes/resolved-lane.js';
 import {
   boolean,
   callback,
@@ -23,7 +25,7 @@ import {
   refuseUnknown,
 } from './option-checks.js';
 import type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options.js';
-import { type ResolvedLane, resolveLane } from './resolve-lane.js';
+import { resolveLane } from './resolve-lane.js';
 
 /** {@link RuntimeOptions} with nothing left out. */
 export interface ResolvedRuntimeOptions {
@@ -33,16 +35,6 @@ export interface ResolvedRuntimeOptions {
   readonly taskOutput: 'inherit' | 'stderr';
   readonly loadTimeoutMs: number;
   readonly lanes: ReadonlyMap<string, ResolvedLane>;
-}
-
-/** {@link RetryOptions} with nothing left out. */
-export interface ResolvedRetry {
-  readonly attempts: number;
-  readonly backoffMs: number;
-  readonly factor: number;
-  readonly maxDelayMs: number;
-  readonly jitter: 'full' | 'none';
-  readonly retryIf: (error: Error, attempt: number) => boolean;
 }
 
 /** Names the lane of each task, of those that there are. */
@@ -61,7 +53,7 @@ export interface ResolvedRunOptions {
   readonly timeoutMs: number | undefined;
   readonly graceMs: number;
   readonly deadlineMs: number | undefined;
-  readonly retry: ResolvedRetry;
+  readonly retry: RetryPolicy;
   /** The caller has said something of retries. */
   readonly hasRetry: boolean;
   readonly lane: ResolvedLane | LaneChoice | undefined;
@@ -178,7 +170,7 @@ export function resolveRunOptions(
   });
 }
 
-function resolveRetry(retry: RetryOptions = {}): ResolvedRetry {
+function resolveRetry(retry: RetryOptions = {}): RetryPolicy {
   if (typeof retry !== 'object' || retry === null)
     throw expected('retry', 'an object such as { attempts: 3 }', retry);
   refuseUnknown(
