@@ -3,9 +3,9 @@
  *
  *   admit → (the call) → succeeded | failed → over
  *
- * `admit` starts the call on the account that can start it first, or returns how long to wait and why. `failed`
- * decides what the failure means for the task. For other tasks it acts at once: an account or the whole lane
- * pauses, the breaker opens, the limits go down.
+ * `admit` starts the call on the account that can start it first, or returns how long to wait and why.
+ * `failed` decides what the failure means for the task. For other tasks it acts at once: an account or the
+ * whole lane pauses, the breaker opens, the limits go down.
  *
  * The runs of a runtime share its lanes. A run that waits subscribes and is called when a call may start.
  */
@@ -128,7 +128,8 @@ export class Lane {
       return 'the quota of each of its accounts is used up';
     if (this.isDead(now)) return 'its provider asked to wait for longer than 15 minutes';
     const seconds = (now - (this.troubledSince ?? now)) / 1000;
-    return `its provider has been in trouble for ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+    const time = seconds < 10 ? seconds.toFixed(1) : Math.round(seconds);
+    return `its provider has been in trouble for ${time} s`;
   }
 
   get lastError(): string | undefined {
