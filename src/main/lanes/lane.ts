@@ -57,12 +57,12 @@ export class Lane {
     const lane = options.name;
     const hasAccounts = options.accounts.length > 0;
     const declared = hasAccounts ? options.accounts : [{ name: undefined, limits: options.limits }];
-    this.#shared = hasAccounts ? new Account(undefined, options.limits, { share, lane }) : undefined;
+    this.#shared = hasAccounts ? new Account(undefined, options.limits, share, lane) : undefined;
     this.accounts = declared.map(({ name, limits }) => {
       const onChange = (state: BreakerState) => this.#onBreaker(state, name);
       const breaker =
         options.breaker === undefined ? undefined : new Breaker(options.breaker, random, onChange);
-      return new Account(name, limits, { share, lane, breaker });
+      return new Account(name, limits, share, lane, breaker);
     });
   }
 

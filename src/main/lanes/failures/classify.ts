@@ -46,7 +46,7 @@ export function classifyError(error: unknown, epochMs: number): Verdict {
     return { ...(inChain(error, epochMs, MAX_CAUSES) ?? whenUnknown(error)) };
   } catch {
     // A proxy may throw at any access.
-    return { ...tables.UNKNOWN_FAILURE };
+    return { ...tables.NOT_DONE };
   }
 }
 
@@ -94,7 +94,7 @@ function inChain(error: unknown, epochMs: number, causesLeft: number): Verdict |
   const signs = signsOf(error, epochMs);
   const verdict = ofSigns(signs);
   const isLast = causesLeft === 0;
-  if (verdict !== undefined && signs.status === undefined && isNetwork(signs) && !isLast)
+  if (verdict !== undefined && signs.status === undefined && ofNetwork(signs) !== undefined && !isLast)
     return ofSeveral(error, epochMs, causesLeft) ?? verdict;
   if (verdict !== undefined || isLast) return verdict;
   return inChain(read(error, 'cause'), epochMs, causesLeft - 1) ?? ofSeveral(error, epochMs, causesLeft);
@@ -124,12 +124,11 @@ function ofSigns(signs: Signs): Verdict | undefined {
   const { announced, status } = signs;
   const verdict = ofCodes(signs) ?? ofStatus(signs) ?? ofDatabase(signs) ?? ofNetwork(signs) ?? ofName(signs);
   if (announced.shouldRetry === undefined || verdict === undefined) return verdict;
-  if (!announced.shouldRetry)
-    return verdict.kind === 'permanent' ? verdict : { ...facts(verdict), kind: 'permanent' };
-  if (verdict.kind !== 'permanent') return verdict;
+  if ((verdict.kind === 'permanent') !== announced.shouldRetry) return verdict;
+  if (!announced.shouldRetry) return { ...verdict, kind: 'permanent', delayMs: undefined, scope: undefined };
   const usual = ofStatus(signs);
   if (usual !== undefined && usual.kind !== 'permanent') return usual;
-  return withDelay((status ?? 0) >= 500 ? tables.OTHER_5XX : tables.REFUSED, announced);
+  return withDelay((status ?? 0) >= 500 ? tables.UNKNOWN : tables.NOT_DONE, announced);
 }
 
 function ofCodes(signs: Signs): Verdict | undefined {
@@ -151,7 +150,7 @@ function ofStatus(signs: Signs): Verdict | undefined {
   const { status, announced, texts } = signs;
   if (status === undefined) return undefined;
   if (status === 429 || (status === 403 && isLimit(signs))) return ofLimit(announced, texts);
-  const other = status < 500 ? tables.OTHER_4XX : tables.OTHER_5XX;
+  const other = status < 500 ? tables.PERMANENT : tables.UNKNOWN;
   return withDelay(tables.STATUS.get(status) ?? other, announced);
 }
 
@@ -172,10 +171,7 @@ function ofLimit(announced: Announced, texts: readonly string[]): Verdict {
   return { kind: 'throttle', ...(delayMs !== undefined && { delayMs }), ...(isOverload && { isOverload }) };
 }
 
-/**
- * Adds the delay that the answer asked for. An overloaded provider that says until when means all callers of
- * the account.
- */
+/** Adds the delay that the answer asked for. It concerns the whole account if the provider is overloaded. */
 function withDelay(verdict: Verdict, announced: Announced): Verdict {
   const isThrottle = verdict.kind === 'throttle';
   if (!isThrottle && verdict.kind !== 'transient') return verdict;
@@ -186,15 +182,15 @@ function withDelay(verdict: Verdict, announced: Announced): Verdict {
 
 function ofDatabase({ codes, errno, sqliteCode, innerCode }: Signs): Verdict | undefined {
   for (const code of codes) {
-    if (code === tables.PRISMA_RAW_QUERY) return sqlVerdict(innerCode ?? '') ?? tables.OTHER_PRISMA;
+    if (code === tables.PRISMA_RAW_QUERY) return sqlVerdict(innerCode ?? '') ?? tables.PERMANENT;
     const verdict = tables.SQL_CODES.get(code);
     if (verdict !== undefined) return verdict;
-    if (tables.PRISMA_CODE.test(code)) return tables.OTHER_PRISMA;
+    if (tables.PRISMA_CODE.test(code)) return tables.PERMANENT;
   }
   const byNumber = errno === undefined ? undefined : tables.MYSQL_NUMBERS.get(errno);
   if (byNumber !== undefined) return byNumber;
   // The lower eight bits are the primary result code.
-  if (sqliteCode !== undefined && tables.SQLITE_LOCKS.has(sqliteCode & 0xff)) return tables.SQLITE_LOCK;
+  if (sqliteCode !== undefined && tables.SQLITE_LOCKS.has(sqliteCode & 0xff)) return tables.LOCK;
   return codes.map(sqlVerdict).find((verdict) => verdict !== undefined);
 }
 
@@ -204,36 +200,28 @@ function sqlVerdict(code: string): Verdict | undefined {
   return tables.SQL_CLASSES.get(code.slice(0, 2));
 }
 
-function isNetwork({ codes }: Signs): boolean {
-  return codes.some((code) => tables.NETWORK_CODES.has(code));
-}
-
 function ofNetwork({ codes, syscall = '' }: Signs): Verdict | undefined {
   const code = codes.find((each) => tables.NETWORK_CODES.has(each));
   if (code === undefined) return undefined;
-  if (tables.CONNECTING.has(syscall)) return tables.NOT_CONNECTED;
+  if (tables.CONNECTING.has(syscall)) return tables.NOT_DONE;
   const verdict = tables.NETWORK_CODES.get(code);
-  const isOnItsWay = tables.TRANSFERRING.has(syscall) && verdict === tables.NOT_CONNECTED;
-  return isOnItsWay ? tables.UNKNOWN_OUTCOME : verdict;
+  const isOnItsWay = tables.TRANSFERRING.has(syscall) && verdict === tables.NOT_DONE;
+  return isOnItsWay ? tables.UNKNOWN : verdict;
 }
 
 function ofName({ name }: Signs): Verdict | undefined {
-  return tables.TIMEOUT_NAMES.has(name) ? tables.TIMEOUT : undefined;
+  return tables.TIMEOUT_NAMES.has(name) ? tables.TIMED_OUT : undefined;
 }
 
 function whenUnknown(error: unknown): Verdict {
-  if (!tables.PROGRAMMING_ERRORS.has(String(read(error, 'name')))) return tables.UNKNOWN_FAILURE;
-  if (tables.FETCH_MESSAGES.has(String(read(error, 'message')))) return tables.UNKNOWN_OUTCOME;
+  if (!tables.PROGRAMMING_ERRORS.has(String(read(error, 'name')))) return tables.NOT_DONE;
+  if (tables.FETCH_MESSAGES.has(String(read(error, 'message')))) return tables.UNKNOWN;
   let cause = read(error, 'cause');
   for (let depth = 0; depth < MAX_CAUSES && cause !== undefined; depth++) {
-    if (read(cause, 'code') !== undefined) return tables.UNKNOWN_FAILURE;
+    if (read(cause, 'code') !== undefined) return tables.NOT_DONE;
     cause = read(cause, 'cause');
   }
-  return tables.PROGRAMMING_ERROR;
-}
-
-function facts({ isOverload, mayHaveHappened }: Verdict): Partial<Verdict> {
-  return { ...(isOverload && { isOverload }), ...(mayHaveHappened && { mayHaveHappened }) };
+  return tables.PERMANENT;
 }
 
 function quoted(choices: readonly unknown[]): string {

@@ -5,15 +5,13 @@
  *
  * - throttled: `throttle`; the account waits.
  * - overloaded: `transient` with `isOverload`; fewer concurrent calls, and no pause.
- * - conflict (a lock, a deadlock, a serialization failure): `lock`; the provider is well, so breakers ignore
- *   it.
+ * - conflict (a lock, a deadlock, a serialization failure): `lock`; no breaker counts it.
  * - transient, nothing sent or nothing done: `transient`.
  * - transient, outcome unknown: `transient` with `mayHaveHappened`.
  * - authorization, and any other fault of the request: `permanent`, for this task only.
  * - quota, or the bill: `permanent`, for the account.
  *
- * Codes in the bodies of answers have a table of their own: a `code` that an API made up is not one of a
- * database.
+ * Codes in the bodies of answers have a table of their own: an API may use the code of a database.
  */
 
 import type { Verdict } from '../lane-options.js';
@@ -22,30 +20,23 @@ type Table = ReadonlyMap<string, Verdict>;
 
 const THROTTLE: Verdict = { kind: 'throttle' };
 const OVERLOAD: Verdict = { kind: 'transient', isOverload: true };
-const LOCK: Verdict = { kind: 'lock' };
-const NOT_DONE: Verdict = { kind: 'transient' };
-const UNKNOWN: Verdict = { kind: 'transient', mayHaveHappened: true };
-const TIMED_OUT: Verdict = { kind: 'transient', isOverload: true, mayHaveHappened: true };
-const PERMANENT: Verdict = { kind: 'permanent' };
+export const LOCK: Verdict = { kind: 'lock' };
+/** Nothing was sent or nothing was done; also a failure about which nothing is known. */
+export const NOT_DONE: Verdict = { kind: 'transient' };
+/** The call failed at an unknown point on its way. */
+export const UNKNOWN: Verdict = { kind: 'transient', mayHaveHappened: true };
+export const TIMED_OUT: Verdict = { kind: 'transient', isOverload: true, mayHaveHappened: true };
+export const PERMANENT: Verdict = { kind: 'permanent' };
 const NO_QUOTA: Verdict = { kind: 'permanent', scope: 'account' };
 
 function table(...rows: readonly (readonly [Verdict, string])[]): Table {
   return new Map(rows.flatMap(([verdict, codes]) => codes.split(/\s+/).map((code) => [code, verdict])));
 }
 
-/** Nothing is known about the failure. */
-export const UNKNOWN_FAILURE: Verdict = NOT_DONE;
-/** The call failed at an unknown point on its way. */
-export const UNKNOWN_OUTCOME: Verdict = UNKNOWN;
-
-/** A mistake in the task's code: the next attempt would fail as well. */
-export const PROGRAMMING_ERROR: Verdict = PERMANENT;
-export const PROGRAMMING_ERRORS: ReadonlySet<string> = new Set([
-  'TypeError',
-  'RangeError',
-  'SyntaxError',
-  'ReferenceError',
-]);
+/** Mistakes in the task's code: the next attempt would fail as well. */
+export const PROGRAMMING_ERRORS: ReadonlySet<string> = new Set(
+  'TypeError RangeError SyntaxError ReferenceError'.split(' '),
+);
 /** Messages with which the TypeErrors of `fetch` mean the network. */
 export const FETCH_MESSAGES: ReadonlySet<string> = new Set(['fetch failed', 'terminated']);
 
@@ -61,10 +52,7 @@ export const HEDDLE_CODES: Table = table(
   ],
 );
 
-/**
- * HTTP status. Others: 4xx is permanent, 5xx has an unknown outcome. 429 and 403 depend on more than the
- * status.
- */
+/** HTTP status; other 4xx are permanent, other 5xx unknown. 429 and 403 depend on more than the status. */
 export const STATUS: ReadonlyMap<number, Verdict> = new Map([
   [401, { kind: 'permanent', scope: 'task' }],
   [403, { kind: 'permanent', scope: 'task' }],
@@ -77,10 +65,6 @@ export const STATUS: ReadonlyMap<number, Verdict> = new Map([
   [511, PERMANENT],
   [529, OVERLOAD],
 ]);
-export const OTHER_4XX: Verdict = PERMANENT;
-export const OTHER_5XX: Verdict = UNKNOWN;
-/** The provider refused the call before it did anything. */
-export const REFUSED: Verdict = NOT_DONE;
 
 /** Codes in the body of an answer, or in the name or the code of an SDK's error. */
 export const SERVICE_CODES: Table = table(
@@ -124,8 +108,6 @@ export const NETWORK_CODES: Table = table(
     UND_ERR_REQ_CONTENT_LENGTH_MISMATCH`,
   ],
 );
-/** Nothing was sent. */
-export const NOT_CONNECTED: Verdict = NOT_DONE;
 /** System calls that make a connection: whatever the code, nothing was sent. */
 export const CONNECTING: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
 /** System calls on an open connection: the request may have arrived, whatever the code. */
@@ -133,7 +115,6 @@ export const TRANSFERRING: ReadonlySet<string> = new Set(['read', 'write']);
 
 /** Names of errors for calls that took too long or were aborted. */
 export const TIMEOUT_NAMES: ReadonlySet<string> = new Set(['AbortError', 'TimeoutError']);
-export const TIMEOUT: Verdict = TIMED_OUT;
 
 /** SQLSTATE, codes of MySQL, SQLite, Prisma. */
 export const SQL_CODES: Table = table(
@@ -172,14 +153,12 @@ export const MYSQL_NUMBERS: ReadonlyMap<number, Verdict> = new Map([
   [2013, UNKNOWN],
 ]);
 /** Primary result codes of SQLite, in `errcode` of node:sqlite: busy, locked. */
-export const SQLITE_LOCK: Verdict = LOCK;
 export const SQLITE_LOCKS: ReadonlySet<number> = new Set([5, 6]);
 /** `SQLITE_BUSY_SNAPSHOT` → `SQLITE_BUSY`. */
 export const SQLITE_CODE: RegExp = /^SQLITE_[A-Z]+/;
 export const PRISMA_CODE: RegExp = /^P[1-6]\d{3}$/;
 /** A raw query failed: `meta` has the code of the database. */
 export const PRISMA_RAW_QUERY = 'P2010';
-export const OTHER_PRISMA: Verdict = PERMANENT;
 
 /** Messages, where there is no code. */
 export const TEXTS: readonly (readonly [RegExp, Verdict])[] = [
