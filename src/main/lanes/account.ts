@@ -228,9 +228,7 @@ export class Account {
     this.#isSuspended = true;
   }
 
-  /**
-   * Applies limits that the provider announced. @returns when the provider wants the next call, if it said so
-   */
+  /** Applies limits that the provider announced. @returns when it wants the next call, if it said so */
   announce(announced: Announced, now: number): number | undefined {
     if (announced.concurrencyHint !== undefined) this.#adaptive?.hint(announced.concurrencyHint);
     let until: number | undefined;

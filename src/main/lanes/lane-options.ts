@@ -69,9 +69,7 @@ export interface AdaptiveOptions {
 
 /** What limits a lane, or one account of it. All must grant before a task starts. */
 export interface LaneLimits {
-  /**
-   * Concurrent calls. `'auto'`: adapts to what the provider can handle. @defaultValue only the run's limit
-   */
+  /** Concurrent calls. `'auto'` adapts to what the provider can handle. @defaultValue the run's limit */
   readonly concurrency?: number | 'auto' | AdaptiveOptions | undefined;
   readonly rate?: RateOptions | readonly RateOptions[] | undefined;
   readonly budgets?: readonly BudgetOptions[] | undefined;
@@ -128,10 +126,7 @@ export interface BreakerOptions {
   readonly maxOpenMs?: number | undefined;
   /** `'wait'`: tasks wait until it closes; `'fail'`: they fail with HEDDLE_LANE_OPEN. @defaultValue 'wait' */
   readonly onOpen?: 'wait' | 'fail' | undefined;
-  /**
-   * The run ends, and can be resumed, when all that is left has waited this long, in ms. @defaultValue
-   * 900_000
-   */
+  /** The run ends resumable when all that is left has waited this long, in ms. @defaultValue 900_000 */
   readonly giveUpMs?: number | undefined;
 }
 

@@ -23,7 +23,7 @@ export type RetryDecision =
   | { readonly kind: 'again'; readonly afterMs: number; readonly isCharged: boolean }
   /** Final: the failure is permanent, the attempts are used up, or `retryIf` refused. */
   | { readonly kind: 'failed' }
-  /** A later run takes the task up again: this one is stopping, or a job could not be asked about and goes on. */
+  /** A later run takes the task up again: this one is stopping, or a poll failed and its job goes on. */
   | { readonly kind: 'left' };
 
 /** A failed attempt, and what its run says about it. */

@@ -1,6 +1,4 @@
-/**
- * Divides the concurrency of a lane among the shards of a batch. Rates and budgets have their own division.
- */
+/** Divides the concurrency of a lane among shards. Rates and budgets have their own division. */
 
 import { OptionError } from '../../protocol/errors.js';
 import { shareOf } from './limits/rate-window.js';

@@ -8,9 +8,7 @@
 
 /** A larger number is neither a time in ms nor a limit. */
 const MOST = Number.MAX_SAFE_INTEGER;
-/**
- * From here on a number is a point in time: seconds since 1970 (31 years as a duration), then ms since 1970.
- */
+/** From here on a number is a point in time: seconds since 1970 (not 31 years), then ms since 1970. */
 const EPOCH_SECONDS = 1e9;
 const EPOCH_MS = 1e11;
 /** The year 5138. */

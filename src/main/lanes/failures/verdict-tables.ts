@@ -135,9 +135,7 @@ export const SQL_CODES: Table = table(
   [NOT_DONE, 'P1001 P1002'],
   [UNKNOWN, 'P1008 P1017 P2028'],
 );
-/**
- * By the first two characters of a SQLSTATE: connections; faults of the statement, its data or its rights.
- */
+/** By the first two characters of a SQLSTATE: connections; faults of the statement, data or rights. */
 export const SQL_CLASSES: Table = table([UNKNOWN, '08'], [PERMANENT, '0A 21 22 23 26 28 2B 2F 3D 3F 42 44']);
 export const SQLSTATE: RegExp = /^[0-9A-Z]{5}$/;
 /** `errno` of MySQL; those of the system are negative. */

@@ -62,10 +62,7 @@ const PROBE_EVERY = 30;
 const PROBE_CUT = 0.75;
 /** How long a probe waits for earlier calls to end, in round trips. */
 const PROBE_SETTLE = 1.5;
-/**
- * Below this share of the throughput before the probe, it has fallen: half of the cut. Leaves an eighth to
- * chance.
- */
+/** Throughput below this share of the previous one has fallen. Leaves an eighth to chance. */
 const FELL = 0.875;
 /** A little more than Little's law asks for, to keep the provider busy. */
 const HEAD_ROOM = 1.4;
@@ -157,10 +154,7 @@ export class AdaptiveConcurrency {
     this.#window.restart(now);
   }
 
-  /**
-   * The provider recommends this many concurrent calls. Used as the start, until a cut or a baseline is
-   * known.
-   */
+  /** The provider recommends this many concurrent calls: the start, until a cut or a baseline. */
   hint(concurrency: number): void {
     const isEarly = this.#baseMs === undefined && this.#cutAt === Number.NEGATIVE_INFINITY;
     if (isEarly && concurrency >= 1) this.#limit = this.#inRange(Math.floor(concurrency));

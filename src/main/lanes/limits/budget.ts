@@ -1,28 +1,28 @@
 /**
  * A budget of a lane: a limit per window of units that tasks use in unequal amounts.
  *
- * The true cost is known when a call ends; until then the estimate is charged. With `refund`, the true cost then
- * replaces the estimate; with `keep`, the estimate stays. A call starts when three rules allow it:
- *   1. Pace (GCRA in units): charges fill a bucket of `burst` that drains at 0.98 of the limit; refunds leave it.
- *   2. Charged: the estimates of unsettled calls, by their START, in the last window and guard: at most `limit`.
- *   3. Used (`refund` only): what settled calls used, by their END, in the last window and guard: below `limit`,
- *      by the guard's share of it. A provider with a sliding window counts the same.
+ * The true cost is known when a call ends; until then the estimate is charged. With `refund`, the true cost
+ * then replaces the estimate; with `keep`, the estimate stays. A call starts when three rules allow it:
+ *   1. Pace (GCRA in units): charges fill a bucket of `burst`, refunds leave it; it drains at 0.98 of the limit.
+ *   2. Charged: estimates of unsettled calls, by their START, in the last window and guard: at most `limit`.
+ *   3. Used (`refund` only): what settled calls used, by their END, in the last window and guard: below
+ *      `limit`, by the guard's share of it. A provider with a sliding window counts the same.
  *
  * What holds:
- *   - `keep`, and `refund` while nothing is settled: at most `limit` units start in any window and guard (rule 2).
+ *   - `keep`, and `refund` while nothing is settled: at most `limit` units start in any window and guard.
  *   - A provider that charges the estimate to a bucket and settles at the end: no refusal if its bucket holds
  *     `burst` and the units of one round trip. Its refund comes before ours (rule 1).
- *   - A provider that counts true use in a sliding window when calls end: refusals only of calls that end there
- *     while an answer or the next call is on its way, and that use more than rule 3 leaves free. Simulated (100,000
- *     tokens a minute, estimates 3.3 times the use): none without delays, 0.3 % with round trips of 200 ms. With
- *     both kinds of provider, 90 % of the limit is used over 10 minutes.
- *   - Not ensured for `refund`: a window over the estimates of running calls plus the true use of ended ones. That
- *     would use 80 % of the limit with calls of 5 s, and half of it with calls of 20 s.
- *   - A call longer than a window and guard is no longer charged when it ends. Its estimate is then taken from
- *     other calls that still are. Its true use counts nevertheless.
+ *   - A provider that counts true use in a sliding window when calls end: refusals only of calls that end
+ *     there while an answer or the next call is on its way, and that use more than rule 3 leaves free.
+ *     Simulated (100,000 tokens a minute, estimates 3.3 times the use): none without delays, 0.3 % with round
+ *     trips of 200 ms. With both kinds of provider, 90 % of the limit is used over 10 minutes.
+ *   - Not ensured for `refund`: a window over the estimates of running calls plus the true use of ended ones.
+ *     That would use 80 % of the limit with calls of 5 s, and half of it with calls of 20 s.
+ *   - A call longer than a window and guard is no longer charged when it ends. Its estimate is then taken
+ *     from other calls that still are. Its true use counts nevertheless.
  *
- * A cost above the burst starts alone, when the bucket is empty, and later calls wait until it has drained. A cost
- * above the limit also waits until rule 2 has nothing left to count.
+ * A cost above the burst starts alone, when the bucket is empty, and later calls wait until it has drained. A
+ * cost above the limit also waits until rule 2 has nothing left to count.
  */
 
 import { shareOf } from './rate-window.js';

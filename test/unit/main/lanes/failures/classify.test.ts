@@ -1,4 +1,7 @@
-/** What failures mean: each class of failure, in the shape in which client libraries report it, here and from another thread. */
+/**
+ * What failures mean: each class of failure, in the shape in which client libraries report it, here and from
+ * another thread.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { classifyError } from '../../../../../src/main/lanes/failures/classify.js';
