@@ -1,4 +1,4 @@
-/** Lane options are checked and given their defaults here, once, and divided among the shards of a batch. */
+/** Checks the options of a lane and fills in defaults. */
 
 import type {
   BreakerOptions,
@@ -30,19 +30,18 @@ export type { ResolvedLane } from '../lanes/resolved-lane.js';
 const LIMITS = ['concurrency', 'rate', 'budgets'] as const;
 
 /**
+ * Checks the options of a lane and fills in defaults.
+ *
  * @param name - for messages and reports
- * @param option - the option as the caller wrote it
- * @throws {@link OptionError}
+ * @param option - path of the option, for messages
+ * @throws {@link OptionError} HEDDLE_INVALID_OPTION
  */
 export function resolveLane(name: string, value: LaneOptions, option: string): ResolvedLane {
-  if (typeof value !== 'object' || value === null) {
-    throw expected(option, 'an object such as { concurrency: 10, rate: { limit: 100, perMs: 1000 } }', value);
-  }
-  refuseUnknown(value, [...LIMITS, 'accounts', 'retry', 'breaker', 'classify'], option, `${option}.`);
+  const example = 'an object such as { concurrency: 10, rate: { limit: 100, perMs: 1000 } }';
+  checkFields(option, value, example, [...LIMITS, 'accounts', 'retry', 'breaker', 'classify']);
   const accounts = Object.entries(value.accounts ?? {}).map(([account, limits]) => {
     const where = `${option}.accounts.${account}`;
-    if (typeof limits !== 'object' || limits === null) throw expected(where, 'an object of limits', limits);
-    refuseUnknown(limits, LIMITS, where, `${where}.`);
+    checkFields(where, limits, 'an object of limits', LIMITS);
     return { name: account, limits: resolveLimits(limits, where) };
   });
   if (value.accounts !== undefined && accounts.length === 0)
@@ -88,9 +87,8 @@ function resolveConcurrency(
 }
 
 function resolveRate(value: RateOptions, option: string): ResolvedRate {
-  if (typeof value !== 'object' || value === null)
-    throw expected(option, 'an object such as { limit: 100, perMs: 1000 }', value);
-  refuseUnknown(value, ['limit', 'perMs', 'burst', 'guardMs', 'strict'], option, `${option}.`);
+  const example = 'an object such as { limit: 100, perMs: 1000 }';
+  checkFields(option, value, example, ['limit', 'perMs', 'burst', 'guardMs', 'strict']);
   const limit = integer(`${option}.limit`, value.limit, 1, MAX_COUNT);
   const perMs = milliseconds(`${option}.perMs`, value.perMs ?? 1000, 1);
   return {
@@ -103,13 +101,8 @@ function resolveRate(value: RateOptions, option: string): ResolvedRate {
 }
 
 function resolveBudget(value: BudgetOptions, option: string): ResolvedBudget {
-  if (typeof value !== 'object' || value === null)
-    throw expected(
-      option,
-      'an object such as { unit: "tokens", limit: 40000, estimate: (input) => … }',
-      value,
-    );
-  refuseUnknown(value, ['unit', 'limit', 'perMs', 'burst', 'estimate', 'settle'], option, `${option}.`);
+  const example = 'an object such as { unit: "tokens", limit: 40000, estimate: (input) => … }';
+  checkFields(option, value, example, ['unit', 'limit', 'perMs', 'burst', 'estimate', 'settle']);
   const { unit } = value;
   if (typeof unit !== 'string' || unit === '')
     throw expected(`${option}.unit`, 'the name of what is counted', unit);
@@ -125,14 +118,8 @@ function resolveBudget(value: BudgetOptions, option: string): ResolvedBudget {
 }
 
 function resolveRetry(value: LaneRetryOptions, option: string): Pick<ResolvedLane, 'retry' | 'retryShare'> {
-  if (typeof value !== 'object' || value === null)
-    throw expected(option, 'an object such as { attempts: 4 }', value);
-  refuseUnknown(
-    value,
-    ['attempts', 'backoffMs', 'factor', 'maxDelayMs', 'jitter', 'share'],
-    option,
-    `${option}.`,
-  );
+  const names = ['attempts', 'backoffMs', 'factor', 'maxDelayMs', 'jitter', 'share'];
+  checkFields(option, value, 'an object such as { attempts: 4 }', names);
   return {
     retry: {
       attempts: integer(`${option}.attempts`, value.attempts ?? 4, 1, MAX_COUNT),
@@ -147,14 +134,8 @@ function resolveRetry(value: LaneRetryOptions, option: string): Pick<ResolvedLan
 }
 
 function resolveBreaker(value: BreakerOptions, option: string): ResolvedBreaker {
-  if (typeof value !== 'object' || value === null)
-    throw expected(option, 'false, or an object such as { openMs: 2000 }', value);
-  refuseUnknown(
-    value,
-    ['failures', 'inARow', 'openMs', 'maxOpenMs', 'onOpen', 'giveUpMs'],
-    option,
-    `${option}.`,
-  );
+  const names = ['failures', 'inARow', 'openMs', 'maxOpenMs', 'onOpen', 'giveUpMs'];
+  checkFields(option, value, 'false, or an object such as { openMs: 2000 }', names);
   const openMs = milliseconds(`${option}.openMs`, value.openMs ?? 2000, 1);
   return {
     failures: between(`${option}.failures`, value.failures ?? 0.5, 0.01, 1),
@@ -166,6 +147,11 @@ function resolveBreaker(value: BreakerOptions, option: string): ResolvedBreaker 
   };
 }
 
+function checkFields(option: string, value: object, example: string, names: readonly string[]): void {
+  if (typeof value !== 'object' || value === null) throw expected(option, example, value);
+  refuseUnknown(value, names, option, `${option}.`);
+}
+
 function between(option: string, value: unknown, least: number, most: number): number {
   if (typeof value === 'number' && value >= least && value <= most) return value;
   throw expected(option, `a number from ${least} to ${most}`, value);
@@ -173,9 +159,6 @@ function between(option: string, value: unknown, least: number, most: number): n
 
 function positive(option: string, value: unknown, most: number = Number.MAX_SAFE_INTEGER): number {
   if (typeof value === 'number' && value > 0 && value <= most) return value;
-  throw expected(
-    option,
-    `a number above 0${most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : ''}`,
-    value,
-  );
+  const bound = most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : '';
+  throw expected(option, `a number above 0${bound}`, value);
 }
