@@ -85,6 +85,8 @@ export interface Played {
     readonly rejected?: PlayedFailure;
   };
   readonly progress?: Progress;
+  /** Bytes in buffers, with the reader `late`. */
+  readonly peak?: number;
   /** Undefined for a source that cannot know. */
   readonly isReleased?: boolean;
 }
