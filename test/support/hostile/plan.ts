@@ -59,6 +59,8 @@ export interface PlayedOutcome {
   readonly key?: string;
   /** Fingerprint of the value. */
   readonly value?: string;
+  /** Fingerprint of a copy of the value, without the size of its memory. */
+  readonly copy?: string;
   readonly isError?: boolean;
   readonly code?: string;
   readonly text?: string;
