@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { createRuntime, type Outcome, type Run, type RunOptions, type Runtime } from 'heddle';
 import { afterEach, describe, expect, it } from 'vitest';
 import { until, within } from '../support/hostile/bounds.js';
@@ -48,7 +48,11 @@ function runtimeOf(threads: number): Runtime {
   return runtime;
 }
 
-const blocking = () => ({ do: 'read', path: fifo() });
+/** A task that notes that it has begun, and then blocks its thread. */
+const blocking = () => {
+  const path = fifo();
+  return { do: 'read', path, mark: `${path}.mark` };
+};
 const thread = { do: 'thread' };
 
 function start(runtime: Runtime, inputs: readonly object[], options: RunOptions = {}): Run {
@@ -141,8 +145,9 @@ describe('K7: a timeout of a task that is in a native call', () => {
 async function blocked(options: RunOptions = {}): Promise<{ runtime: Runtime; run: Run }> {
   const runtime = runtimeOf(1);
   await within(BOUND_MS, 'the first task', start(runtime, [thread]).values());
-  const run = start(runtime, [blocking()], { graceMs: 100, ...options });
-  await until('the task runs', () => run.progress.running === 1);
+  const input = blocking();
+  const run = start(runtime, [input], { graceMs: 100, ...options });
+  await until('the task runs', () => existsSync(input.mark));
   return { runtime, run };
 }
 

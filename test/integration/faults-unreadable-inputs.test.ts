@@ -15,13 +15,13 @@ import type {
 const host = new HostileHost();
 afterAll(() => host[Symbol.asyncDispose]());
 
-const EXECUTORS: readonly Executor[] = ['threads', 'inline', 'module'];
+const EXECUTORS: readonly Executor[] = ['threads', 'inline'];
 const REFUSED = ['HEDDLE_INVALID_KEY', 'HEDDLE_NOT_CLONEABLE'];
 
 const good = (value: string): HostileInput => ({ do: 'return', value: { is: 'plain', value } });
 const carrying = (carried: ValueSpec): HostileInput => ({ do: 'describe', carried });
 
-const play = (plan: Plan): Promise<Played> => host.play({ boundMs: 5000, ...plan });
+const play = (plan: Plan): Promise<Played> => host.play({ boundMs: 5000, threads: 1, ...plan });
 
 /** The guilty one has its value, or is refused alone; the others have theirs. */
 function expectAlone(played: Played, guilty: number, count: number): void {
@@ -42,13 +42,13 @@ const DEEP: readonly ValueSpec[] = [
 ];
 
 describe.each(EXECUTORS)('K8: deep and shared inputs: %s', (executor) => {
-  it.each(DEEP)('$is $depth$levels', async (carried) => {
+  it.each(DEEP)('%o', async (carried) => {
     const inputs = [good('a'), carrying(carried), good('b')];
 
     expectAlone(await play({ executor, inputs }), 1, 3);
   });
 
-  it.each(DEEP)('$is $depth$levels, with a session that is resumed', async (carried) => {
+  it.each(DEEP)('%o, with a session that is resumed', async (carried) => {
     const inputs = [good('a'), carrying(carried), good('b')];
     const session = freshPath();
 
@@ -121,7 +121,7 @@ const VALUES: readonly ValueSpec[] = [
 ];
 
 describe.each(EXECUTORS)('K9: values that throw when they are looked at: %s', (executor) => {
-  it.each(VALUES)('$is $depth$levels: the neighbours have theirs', async (value) => {
+  it.each(VALUES)('%o: the neighbours have theirs', async (value) => {
     for (const session of [undefined, freshPath()]) {
       const inputs = [good('a'), { do: 'return', value }, { do: 'returnLater', value }, good('b')];
       const { outcomes, hung, ended } = await play({ executor, inputs, session, options: { chunk: 4 } });
