@@ -63,7 +63,6 @@ const THROWN: readonly ValueSpec[] = [
   ...[...ERRORS, ...MORE_ERRORS].map(error),
   { is: 'undefined' },
   { is: 'plain', value: null },
-  { is: 'plain', value: { then: 'text' } },
   { is: 'domException' },
   { is: 'revoked' },
   { is: 'throwingProxy' },
