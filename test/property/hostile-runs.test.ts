@@ -4,29 +4,37 @@
  */
 
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { setup as build } from '../support/build-once.js';
 import { hostilePlan, sourcePlan } from '../support/hostile/arbitraries.js';
 import { expectSame, expectSound } from '../support/hostile/fates.js';
 import { freshPath } from '../support/hostile/folders.js';
 import { HostileHost } from '../support/hostile/host.js';
-import type { Plan } from '../support/hostile/plan.js';
+import type { Plan, Played } from '../support/hostile/plan.js';
 
 const isSoak = process.env['HEDDLE_SOAK'] !== undefined;
 const LIMIT_MS = isSoak ? 600_000 : 60_000;
 
-const host = new HostileHost();
 beforeAll(build);
-afterAll(() => host[Symbol.asyncDispose]());
 
 /** Checks a property of plans. The failure names the seed and the smallest plan. */
-async function check(plans: fc.Arbitrary<Plan>, numRuns: number, holds: (plan: Plan) => Promise<void>) {
-  await fc.assert(fc.asyncProperty(plans, holds), {
-    ...(isSoak ? { numRuns: numRuns * 20 } : { numRuns, seed: 20_260_701 }),
-    interruptAfterTimeLimit: LIMIT_MS,
-    // A machine that is too busy for all runs has still found no fault.
-    markInterruptAsFailure: false,
-  });
+async function check(
+  plans: fc.Arbitrary<Plan>,
+  numRuns: number,
+  holds: (plan: Plan, play: (plan: Plan) => Promise<Played>) => Promise<void>,
+): Promise<void> {
+  await using host = new HostileHost();
+  const play = (plan: Plan) => host.play({ boundMs: 6000, ...plan });
+  await fc.assert(
+    fc.asyncProperty(plans, (plan) => holds(plan, play)),
+    {
+      ...(isSoak ? { numRuns: numRuns * 20 } : { numRuns, seed: 20_260_701 }),
+      includeErrorInReport: true,
+      interruptAfterTimeLimit: LIMIT_MS,
+      // A machine that is too busy for all runs has still found no fault.
+      markInterruptAsFailure: false,
+    },
+  );
 }
 
 describe('hostile tasks', () => {
@@ -37,12 +45,12 @@ describe('hostile tasks', () => {
   ] as const)(
     'have one outcome each, the same with a session and when it is resumed: %s',
     async (executor, numRuns) => {
-      await check(hostilePlan(executor), numRuns, async (plan) => {
+      await check(hostilePlan(executor), numRuns, async (plan, play) => {
         const session = freshPath();
 
-        const without = await host.play(plan);
-        const kept = await host.play({ ...plan, session });
-        const resumed = await host.play({ ...plan, session });
+        const without = await play(plan);
+        const kept = await play({ ...plan, session });
+        const resumed = await play({ ...plan, session });
 
         for (const played of [without, kept, resumed]) expectSound(plan, played);
         expectSame(plan, without, kept);
@@ -55,13 +63,13 @@ describe('hostile tasks', () => {
 
 describe('hostile sources', () => {
   it('never hang or end the process, and are released, however the run is read', async () => {
-    await check(sourcePlan, 40, async (plan) => {
+    await check(sourcePlan, 40, async (plan, play) => {
       const { source, inputs, read } = plan;
       const isWaiting = source?.fail?.how === 'hang' && source.fail.at <= inputs.length;
       // Only a run that is stopped ends when its source waits.
       const reading = isWaiting ? { by: 'abort', after: 0 } : read;
 
-      const played = await host.play({ ...plan, ...(reading !== undefined && { read: reading }) });
+      const played = await play({ ...plan, ...(reading !== undefined && { read: reading }) });
 
       expect({ hung: played.hung, refused: played.refused }).toEqual({ hung: [], refused: undefined });
       const indexes = played.settled.map(([index]) => index);

@@ -8,6 +8,10 @@ const constants = (...specs: ValueSpec[]): fc.Arbitrary<ValueSpec> => fc.constan
 
 const TYPES = ['Uint8Array', 'Int16Array', 'Float32Array', 'BigUint64Array'];
 
+/** A record as code writes it, which prints well. */
+const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
+
 /** Values that every executor gives out. */
 export const harmlessValue: fc.Arbitrary<ValueSpec> = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }).map((value) => spec('plain', { value })),
@@ -20,14 +24,12 @@ export const harmlessValue: fc.Arbitrary<ValueSpec> = fc.oneof(
   fc.bigInt().map((n) => spec('bigint', { text: String(n) })),
   fc.array(fc.tuple(fc.string(), fc.integer()), { maxLength: 3 }).map((entries) => spec('map', { entries })),
   fc.string({ maxLength: 20 }).map((text) => spec('pooled', { text })),
-  fc
-    .record({
-      type: fc.constantFrom(...TYPES),
-      bytes: fc.constantFrom(64, 4096, 100_000),
-      from: fc.constantFrom(0, 8, 16),
-      length: fc.nat({ max: 4 }),
-    })
-    .map((fields) => spec('view', fields)),
+  record({
+    type: fc.constantFrom(...TYPES),
+    bytes: fc.constantFrom(64, 4096, 100_000),
+    from: fc.constantFrom(0, 8, 16),
+    length: fc.nat({ max: 4 }),
+  }).map((fields) => spec('view', fields)),
   fc.integer({ min: 1, max: 300 }).map((depth) => spec('deep', { depth })),
   constants(
     spec('hole'),
@@ -73,8 +75,7 @@ const errorValue: fc.Arbitrary<ValueSpec> = fc
 const input = (
   doing: string,
   fields: Record<string, fc.Arbitrary<unknown>> = {},
-): fc.Arbitrary<HostileInput> =>
-  fc.record({ do: fc.constant(doing), ...fields }) as fc.Arbitrary<HostileInput>;
+): fc.Arbitrary<HostileInput> => record({ do: fc.constant(doing), ...fields }) as fc.Arbitrary<HostileInput>;
 
 const anywhere: fc.Arbitrary<HostileInput> = fc.oneof(
   { weight: 4, arbitrary: input('return', { value: harmlessValue }) },
@@ -108,7 +109,7 @@ export const KILLERS: readonly string[] = ['exit', 'exitLater', 'uncaught', 'unh
 /** Options of a run that changes nothing about what tasks come to. */
 function optionsOf(inputs: readonly HostileInput[]): fc.Arbitrary<object> {
   const isShared = !inputs.some(({ do: doing }) => KILLERS.includes(doing));
-  return fc.record({
+  return record({
     order: fc.constantFrom('input', 'completion'),
     chunk: fc.constantFrom('auto', 1, 4),
     window: fc.constantFrom('auto', 1, 3),
@@ -123,13 +124,13 @@ function optionsOf(inputs: readonly HostileInput[]): fc.Arbitrary<object> {
 export function hostilePlan(executor: Executor): fc.Arbitrary<Plan> {
   const tasks = executor === 'threads' ? onThreads : anywhere;
   return fc.array(tasks, { minLength: 1, maxLength: 7 }).chain((inputs) =>
-    fc.record({
+    record({
       executor: fc.constant(executor),
       inputs: fc.constant(inputs),
       lane: fc.boolean(),
       events: fc.boolean(),
       options: optionsOf(inputs),
-      source: fc.record({ kind: fc.constantFrom('array', 'generator', 'asyncGenerator', 'readable') }),
+      source: record({ kind: fc.constantFrom('array', 'generator', 'asyncGenerator', 'readable') }),
     }),
   ) as fc.Arbitrary<Plan>;
 }
@@ -138,41 +139,36 @@ const KINDS = ['generator', 'asyncGenerator', 'iterator', 'asyncIterator', 'read
 const LIES = ['NaN', 'negative', 'fraction', 'infinite', 'text', 'tooMany', 'tooFew'];
 
 const hostileSource = (count: number): fc.Arbitrary<SourceSpec> =>
-  fc.record({
+  record({
     kind: fc.constantFrom(...KINDS),
-    fail: fc.option(fc.record({ at: fc.nat({ max: count }), how: fc.constantFrom('throw', 'hang') }), {
+    fail: fc.option(record({ at: fc.nat({ max: count }), how: fc.constantFrom('throw', 'hang') }), {
       nil: undefined,
     }),
     lies: fc.option(
-      fc.oneof(
-        fc.record({ length: fc.constantFrom(...LIES) }),
-        fc.record({ size: fc.constantFrom(...LIES) }),
-      ),
+      fc.oneof(record({ length: fc.constantFrom(...LIES) }), record({ size: fc.constantFrom(...LIES) })),
       { nil: undefined },
     ),
   }) as fc.Arbitrary<SourceSpec>;
 
 /** A batch of harmless tasks from a hostile source, read in any way. */
-export const sourcePlan: fc.Arbitrary<Plan> = fc
-  .record({
-    executor: fc.constantFrom('threads', 'inline', 'inline', 'module'),
-    count: fc.integer({ min: 0, max: 12 }),
-  })
-  .chain(({ executor, count }) =>
-    fc.record({
-      executor: fc.constant(executor),
-      inputs: fc.array(input('return', { value: harmlessValue }), { minLength: count, maxLength: count }),
-      source: hostileSource(count),
-      lane: fc.boolean(),
-      events: fc.boolean(),
-      options: fc.record({
-        order: fc.constantFrom('input', 'completion'),
-        window: fc.constantFrom('auto', 1, 3),
-        chunk: fc.constantFrom('auto', 1, 4),
-      }),
-      read: fc.oneof(
-        fc.record({ by: fc.constantFrom('iterate', 'outcomes', 'values', 'report') }),
-        fc.record({ by: fc.constantFrom('break', 'abort'), after: fc.nat({ max: 2 }) }),
-      ),
+export const sourcePlan: fc.Arbitrary<Plan> = record({
+  executor: fc.constantFrom('threads', 'inline', 'inline', 'module'),
+  count: fc.integer({ min: 0, max: 12 }),
+}).chain(({ executor, count }) =>
+  record({
+    executor: fc.constant(executor),
+    inputs: fc.array(input('return', { value: harmlessValue }), { minLength: count, maxLength: count }),
+    source: hostileSource(count),
+    lane: fc.boolean(),
+    events: fc.boolean(),
+    options: record({
+      order: fc.constantFrom('input', 'completion'),
+      window: fc.constantFrom('auto', 1, 3),
+      chunk: fc.constantFrom('auto', 1, 4),
     }),
-  ) as fc.Arbitrary<Plan>;
+    read: fc.oneof(
+      record({ by: fc.constantFrom('iterate', 'outcomes', 'values', 'report') }),
+      record({ by: fc.constantFrom('break', 'abort'), after: fc.nat({ max: 2 }) }),
+    ),
+  }),
+) as fc.Arbitrary<Plan>;
