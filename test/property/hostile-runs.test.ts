@@ -40,8 +40,8 @@ async function check(
 describe('hostile tasks', () => {
   it.each([
     ['threads', 8],
-    ['inline', 25],
-    ['module', 10],
+    ['inline', 15],
+    ['module', 6],
   ] as const)(
     'have one outcome each, the same with a session and when it is resumed: %s',
     async (executor, numRuns) => {
@@ -63,7 +63,7 @@ describe('hostile tasks', () => {
 
 describe('hostile sources', () => {
   it('never hang or end the process, and are released, however the run is read', async () => {
-    await check(sourcePlan, 40, async (plan, play) => {
+    await check(sourcePlan, 30, async (plan, play) => {
       const { source, inputs, read } = plan;
       const isWaiting = source?.fail?.how === 'hang' && source.fail.at <= inputs.length;
       // Only a run that is stopped ends when its source waits.

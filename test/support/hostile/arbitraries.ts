@@ -114,7 +114,7 @@ function optionsOf(inputs: readonly HostileInput[]): fc.Arbitrary<object> {
     chunk: fc.constantFrom('auto', 1, 4),
     window: fc.constantFrom('auto', 1, 3),
     concurrency: isShared ? fc.constantFrom(undefined, 1, 5) : fc.constant(undefined),
-    timeoutMs: fc.constant(600),
+    timeoutMs: fc.constant(400),
     graceMs: fc.constant(50),
     retry: fc.constantFrom({ attempts: 1 }, { attempts: 2, backoffMs: 1 }),
   });
