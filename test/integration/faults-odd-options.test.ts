@@ -133,7 +133,6 @@ describe('K16: reasons and errors that are nothing', () => {
   it.each<[string, (thrown: unknown) => RunOptions<number>]>([
     ['retryIf', (thrown) => ({ retry: { attempts: 2, backoffMs: 1, retryIf: throwing(thrown) } })],
     ['onOutcome', (thrown) => ({ onOutcome: throwing(thrown) })],
-    ['onProgress', (thrown) => ({ onProgress: throwing(thrown) })],
     ['key', (thrown) => ({ key: throwing(thrown) })],
     ['locks', (thrown) => ({ locks: throwing(thrown) })],
     ['classify', (thrown) => ({ lane: { classify: throwing(thrown) } })],
