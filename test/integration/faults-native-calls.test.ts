@@ -25,7 +25,7 @@ afterEach(async () => {
 
 function fifo(): string {
   const path = freshPath('fifo');
-  execFileSync('mkfifo', [path]);
+  execFileSync('/usr/bin/env', ['mkfifo', path]);
   fifos.push(path);
   return path;
 }
