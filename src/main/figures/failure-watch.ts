@@ -1,8 +1,10 @@
 /** Failures of a run: grouped for the report, and counted against `failFast` and `maxFailures`. */
 
 import { HeddleError } from '../../protocol/errors.js';
-import type { FailureLimit } from '../options/resolve-options.js';
 import { FailureGroups } from './failure-groups.js';
+
+/** How many failures end a run; undefined: none do. */
+export type FailureLimit = { readonly count: number } | { readonly share: number } | undefined;
 
 /** With a share as limit and a batch of unknown length, the share counts only from here on. */
 const MIN_SHARE_TASKS = 20;
