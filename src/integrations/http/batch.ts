@@ -3,7 +3,7 @@
 import { type Call, type CallOptions, call } from './call.js';
 import type { ApiResponse } from './http-error.js';
 import type { Params } from './request.js';
-import type { ServiceConfig } from './service.js';
+import type { ServiceConfig } from './service-config.js';
 import { loadService } from './service-file.js';
 
 /**

@@ -24,7 +24,7 @@ import { type ApiResponse, CANCELLED, HttpError, responseOf } from './http-error
 import { type HttpTask, httpTask } from './http-task.js';
 import { laneOf } from './lane-of.js';
 import { type Prepared, type PrepareOptions, prepare } from './prepare.js';
-import type { Service } from './service.js';
+import type { Service } from './service-config.js';
 import { limitsOf, wholeRate } from './service-limits.js';
 
 /** Where a batch is. */

@@ -6,10 +6,10 @@
  */
 
 import { HeddleError } from '../../main/index.js';
-import type { Path } from './checks.js';
-import { shownPath } from './checks.js';
+import { type Path, shownPath } from '../../text/schema.js';
+import { placed } from './checks.js';
 import { isSecretName } from './redact.js';
-import type { Service } from './service.js';
+import type { Service } from './service-config.js';
 
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
@@ -30,9 +30,8 @@ export class Environment {
     const result = text.replace(VARIABLE, (_, name: string) => {
       const value = this.#env[name];
       if (value !== undefined && value !== '') return value;
-      const place = this.#service.place(path);
       if (!this.#missing.has(name))
-        this.#missing.set(name, `${place === '' ? '' : `${place}: `}"${shownPath(path)}"`);
+        this.#missing.set(name, placed(this.#service.place(path), `"${shownPath(path)}"`));
       return '';
     });
     if (isSecret) this.secrets.add(result);

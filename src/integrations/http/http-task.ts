@@ -18,7 +18,7 @@ import { ACCEPTED_ENCODINGS, isJson, parse, textOf } from './answer.js';
 import { HttpError, type HttpFailure } from './http-error.js';
 import { observe } from './lane-of.js';
 import { isSecretName, Redactor, shownUrl } from './redact.js';
-import type { HttpItem } from './request.js';
+import { type HttpItem, REPEATABLE_METHODS } from './request.js';
 import { type RawAnswer, send } from './send.js';
 
 /** Options of {@link httpTask}. */
@@ -53,7 +53,6 @@ const DEFAULTS = { concurrency: 50, timeoutMs: 30_000, maxBodyBytes: 32 * 1024 *
 /** The longest delay that Node's timers can hold; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const MOST_REDIRECTS = 10;
-const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 /** Nothing was sent. */
 const NOT_SENT = new Set([
   'ECONNREFUSED',
@@ -173,7 +172,7 @@ class Attempt {
     this.#limits = limits;
     this.#method = (item.method ?? 'GET').toUpperCase();
     this.#isRepeatable =
-      item.isRepeatable ?? (REPEATABLE.has(this.#method) || item.idempotencyKey !== undefined);
+      item.isRepeatable ?? (REPEATABLE_METHODS.has(this.#method) || item.idempotencyKey !== undefined);
   }
 
   async run(): Promise<HttpAnswer> {

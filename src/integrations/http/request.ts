@@ -8,9 +8,11 @@
  * that item fails with PARAM_INVALID.
  */
 
-import { isPlain, shown } from './checks.js';
+import { isPlain } from '../../text/schema.js';
+import { shown } from './checks.js';
 import { HttpError } from './http-error.js';
-import { type HttpMethod, isDots } from './service.js';
+import type { HttpMethod } from './service-config.js';
+import { isDots } from './service-rules.js';
 
 /** Parameters by name. */
 export type Params = Readonly<Record<string, unknown>>;
@@ -48,6 +50,8 @@ export interface GraphqlTarget {
   readonly defaults: Params;
 }
 
+/** A request of these methods can be repeated without harm. */
+export const REPEATABLE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 const IN_QUERY: readonly HttpMethod[] = ['GET', 'DELETE', 'HEAD', 'OPTIONS'];
 const VARIABLE = /\{([^{}/]+)\}/g;
 

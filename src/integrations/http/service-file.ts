@@ -10,8 +10,9 @@ import { delimiter, join, resolve } from 'node:path';
 import type { Document } from 'yaml';
 import { HeddleError } from '../../main/index.js';
 import { nearest } from '../../text/nearest.js';
-import type { Path } from './checks.js';
-import { checkService, type Service, type ServiceConfig } from './service.js';
+import type { Path } from '../../text/schema.js';
+import { checkService } from './service.js';
+import type { Service, ServiceConfig } from './service-config.js';
 
 /** Where to look. */
 export interface Whereabouts {

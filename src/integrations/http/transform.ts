@@ -8,8 +8,8 @@
  * A path that an answer does not have is left out. Names are only ever own fields, so a hostile answer cannot reach a prototype.
  */
 
-import { isPlain } from './checks.js';
-import type { Transform } from './service.js';
+import { isPlain } from '../../text/schema.js';
+import type { Transform } from './service-config.js';
 
 /** Applies transforms, one after the other. */
 export function transformed(
