@@ -1,8 +1,8 @@
 /**
  * Environment variables in a service: `${NAME}` in a text becomes the value of NAME when a call is prepared.
  *
- * All that is missing is told in one error, with its place, before anything is sent. Values that go into authentication, or under a
- * name that says so (`X-Api-Key`), are secrets from then on.
+ * One error names all missing variables and where they are needed, before anything is sent. The values used for
+ * authentication, or under a name such as `X-Api-Key`, are secrets.
  */
 
 import { HeddleError } from '../../main/index.js';
@@ -13,7 +13,7 @@ import type { Service } from './service-config.js';
 
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** Puts values in, and remembers which of them are secrets. */
+/** Replaces variables, and remembers which values are secrets. */
 export class Environment {
   readonly secrets = new Set<string>();
   readonly #service: Service;
@@ -38,13 +38,19 @@ export class Environment {
     return result;
   }
 
-  /** An object with the variables in its texts replaced; what stands under a secret name is a secret. */
+  /** An object with the variables in its texts replaced. A value under the name of a secret is a secret. */
   record<T>(record: Readonly<Record<string, T>> | undefined, path: Path): Record<string, T> {
     const pairs = Object.entries(record ?? {}).map(([name, value]) => [
       name,
       typeof value === 'string' ? this.text(value, [...path, name], isSecretName(name)) : value,
     ]);
     return Object.fromEntries(pairs);
+  }
+
+  /** Remembers the texts whose names say that they are secrets. */
+  keepSecrets(texts: Readonly<Record<string, unknown>>): void {
+    for (const [name, value] of Object.entries(texts))
+      if (isSecretName(name) && typeof value === 'string') this.secrets.add(value);
   }
 
   /** @throws HeddleError HEDDLE_INVALID_OPTION when a variable is not set */

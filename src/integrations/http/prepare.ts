@@ -12,7 +12,7 @@ import { placed } from './checks.js';
 import { Environment } from './environment.js';
 import { HttpError } from './http-error.js';
 import type { HttpAnswer } from './http-task.js';
-import { isSecretName, Redactor, shownUrl } from './redact.js';
+import { Redactor, shownUrl } from './redact.js';
 import {
   checkItem,
   graphqlRequest,
@@ -80,12 +80,14 @@ export function prepare(service: Service, name: string, options: PrepareOptions 
   const { alias, definition } = callee;
   const environment = new Environment(service, options.env ?? process.env);
   const baseUrl = environment.text(config.baseUrl, ['baseUrl']);
-  const headers = headersOf(service, callee, environment);
+  const headers = {
+    ...environment.record(definition.headers, [...callee.at, 'headers']),
+    ...authentication(service, environment),
+  };
+  environment.keepSecrets(headers);
   const args = environment.record(alias?.args, ['aliases', callee.aliasAt, 'args']);
-  const parts = { baseUrl, headers, environment };
-  const route = callee.kind === 'rest' ? restRoute(callee, parts) : graphqlRoute(service, callee, parts);
-  for (const [param, value] of Object.entries(options.params ?? {}))
-    if (isSecretName(param) && typeof value === 'string') environment.secrets.add(value);
+  const route = callee.route({ baseUrl, headers, environment });
+  environment.keepSecrets(options.params ?? {});
   environment.refuseMissing();
   refuse(service, ['baseUrl'], urlProblem(baseUrl));
   refuseLineBreaks(service, headers, callee.at);
@@ -119,53 +121,37 @@ export function prepare(service: Service, name: string, options: PrepareOptions 
 }
 
 /** What a name of a service refers to. */
-type Callee = {
+interface Callee {
+  readonly definition: Endpoint | GraphqlOperation;
   /** Where the definition is. */
   readonly at: Path;
   readonly alias: Alias | undefined;
   readonly aliasAt: number;
-} & (RestCallee | GraphqlCallee);
-
-interface RestCallee {
-  readonly kind: 'rest';
-  readonly at: Path;
-  readonly definition: Endpoint;
+  readonly route: (parts: RouteParts) => Route;
 }
 
-interface GraphqlCallee {
-  readonly kind: 'graphql';
-  readonly at: Path;
-  readonly definition: GraphqlOperation;
-}
-
-function calleeOf({ config }: Service, name: string): Callee {
-  const { serviceName, endpoints = [], graphqlOperations = [], aliases = [] } = config;
+function calleeOf(service: Service, name: string): Callee {
+  const { serviceName, endpoints = [], graphqlOperations = [], aliases = [] } = service.config;
   const aliasAt = aliases.findIndex((each) => each.name === name);
   const alias = aliases[aliasAt];
-  const wanted = alias?.endpoint ?? name;
-  const restAt = endpoints.findIndex((each) => each.name === wanted);
-  const rest = endpoints[restAt];
-  if (rest !== undefined)
-    return { kind: 'rest', definition: rest, at: ['endpoints', restAt], alias, aliasAt };
-  const graphqlAt = graphqlOperations.findIndex((each) => each.name === wanted);
-  const graphql = graphqlOperations[graphqlAt];
-  if (graphql !== undefined)
-    return { kind: 'graphql', definition: graphql, at: ['graphqlOperations', graphqlAt], alias, aliasAt };
+  const isWanted = (each: { readonly name: string }) => each.name === (alias?.endpoint ?? name);
+  const endpoint = endpoints.find(isWanted);
+  if (endpoint !== undefined) {
+    const at = ['endpoints', endpoints.indexOf(endpoint)];
+    return { definition: endpoint, at, alias, aliasAt, route: (parts) => restRoute(endpoint, at, parts) };
+  }
+  const operation = graphqlOperations.find(isWanted);
+  if (operation !== undefined) {
+    const at = ['graphqlOperations', graphqlOperations.indexOf(operation)];
+    const route = (parts: RouteParts) => graphqlRoute(service, operation, at, parts);
+    return { definition: operation, at, alias, aliasAt, route };
+  }
   const names = [...endpoints, ...graphqlOperations, ...aliases].map((each) => each.name);
   const guess = nearest(name, names);
   const hint = guess === undefined ? '.' : `; did you mean "${guess}"?`;
   throw refused(
     `the service "${serviceName}" has no endpoint, operation or alias "${name}"${hint} It has: ${names.join(', ')}`,
   );
-}
-
-function headersOf(service: Service, { at, definition }: Callee, environment: Environment): HeaderFields {
-  const headers = {
-    ...environment.record(definition.headers, [...at, 'headers']),
-    ...authentication(service, environment),
-  };
-  for (const [name, value] of Object.entries(headers)) if (isSecretName(name)) environment.secrets.add(value);
-  return headers;
 }
 
 type HeaderFields = Readonly<Record<string, string>>;
@@ -190,9 +176,9 @@ interface RouteParts {
   readonly environment: Environment;
 }
 
-function restRoute({ definition, at }: RestCallee, { environment, ...parts }: RouteParts): Route {
-  const { method, path } = definition;
-  const defaults = environment.record(definition.defaultParams, [...at, 'defaultParams']);
+function restRoute(endpoint: Endpoint, at: Path, { environment, ...parts }: RouteParts): Route {
+  const { method, path } = endpoint;
+  const defaults = environment.record(endpoint.defaultParams, [...at, 'defaultParams']);
   return {
     method,
     url: `${parts.baseUrl.replace(/\/+$/, '')}/${path.replace(/^\//, '')}`,
@@ -206,11 +192,12 @@ function restRoute({ definition, at }: RestCallee, { environment, ...parts }: Ro
 
 function graphqlRoute(
   { config }: Service,
-  { definition, at }: GraphqlCallee,
+  operation: GraphqlOperation,
+  at: Path,
   { environment, baseUrl, headers }: RouteParts,
 ): Route {
-  const { query } = definition;
-  const defaults = environment.record(definition.variables, [...at, 'variables']);
+  const { query } = operation;
+  const defaults = environment.record(operation.variables, [...at, 'variables']);
   const path = environment.text(config.graphqlEndpoint ?? '', ['graphqlEndpoint']);
   const url = URL.canParse(path, baseUrl) ? new URL(path, baseUrl).href : '';
   return {
@@ -218,7 +205,7 @@ function graphqlRoute(
     url,
     variables: [],
     defaults,
-    isRepeatable: !isMutation(definition),
+    isRepeatable: !isMutation(operation),
     request: (params) => graphqlRequest({ url, query, headers, defaults }, params),
     data: graphqlData,
   };
