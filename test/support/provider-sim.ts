@@ -6,7 +6,7 @@
  * always something to send, and is the only one.
  */
 
-import type { CallEnd } from '../../src/main/lanes/limits/adaptive.js';
+import type { EndedCall } from '../../src/main/lanes/limits/adaptive.js';
 
 /** A time in which a provider stays as it is. */
 export interface Phase {
@@ -29,7 +29,7 @@ export interface Provider {
 /** Whatever limits the calls at once. */
 export interface Controller {
   readonly limit: number;
-  ended(call: CallEnd): void;
+  ended(call: EndedCall): void;
 }
 
 export interface SimulationResult {

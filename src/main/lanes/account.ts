@@ -1,45 +1,61 @@
 /**
- * One set of limits: a key of a provider, or what all keys of a lane share.
+ * One set of limits: those of one key of a provider, or those that all keys of a lane share.
  *
- * A call starts only when everything here grants it at the same moment, and is then charged to everything at once: pause, breaker,
- * concurrency, rates, budgets, and the rate that was learned from refusals where none is declared. `wait` says how long until then and
- * what it is that holds the call; it changes nothing.
+ * A call starts only when pause, breaker, concurrency, rates, budgets, and the learned rate (where none is
+ * declared) all allow it at the same moment. It is then charged to all of them at once.
  */
 
 import { OptionError } from '../../protocol/errors.js';
 import { describe } from '../../protocol/serialized-error.js';
-import type { ResolvedLimits } from '../options/resolve-lane.js';
+import { type InContext, runCallerCode } from './caller-code.js';
 import type { Announced } from './failures/announced-limits.js';
-import { AdaptiveConcurrency } from './limits/adaptive.js';
+import { AdaptiveConcurrency, type EndedCall } from './limits/adaptive.js';
 import type { Breaker } from './limits/breaker.js';
 import { Budget, divideBudget } from './limits/budget.js';
 import { LearnedRate } from './limits/learned-rate.js';
 import { divideRate, RateWindow } from './limits/rate-window.js';
+import type { ResolvedLimits } from './resolved-lane.js';
 import { divideConcurrency, type Share } from './shares.js';
 
 /** What can hold a call back. */
 export type Bound = 'pause' | 'breaker' | 'concurrency' | 'rate' | 'budget';
 
-/** Whoever wants to start a call. */
-export interface Caller {
+/** Why a call cannot start now. */
+export interface Hold {
+  /** Until it may start; Infinity: until another call ends. */
+  readonly waitMs: number;
+  readonly bound: Bound;
+  /** The limit in words: `40,000 tokens/min`. */
+  readonly text: string;
+}
+
+/** A call that wants to start. */
+export interface CallRequest {
   readonly input: unknown;
-  /** It asks what became of a job: it takes no place among the calls at once, and uses up no budget. */
+  /** It asks about a job: it counts neither as a concurrent call nor against a budget. */
   readonly isPoll: boolean;
-  /** The only account that it can use: the job that it asks about was submitted there. */
+  /** The only account that it can use, because its job was submitted there. */
   readonly account: string | undefined;
-  /** What it will use up, for each set of limits that was asked. */
+  /** The async context of its run. */
+  readonly inContext: InContext | undefined;
+  /** Estimated costs, by the account that asked for them. */
   readonly costs: Map<Account, readonly number[]>;
-  /** What it did use up, by unit, as far as it said so. */
+  /** Units that it reported to have used. */
   used: Readonly<Record<string, number>> | undefined;
 }
 
-/** A lane without a rate of its own takes over one that the provider announces, if the window is at least this long. */
+/** Announced windows shorter than this are not adopted by lanes without a declared rate. */
 const MIN_ADOPTED_MS = 100;
-/** A pause that is longer than this is not waited for. */
+/** Longer pauses are not waited for. */
 const MAX_PAUSE_MS = 900_000;
 /** No call is expected to take longer. */
 const LONG_CALL_MS = 600_000;
 const NO_COSTS: readonly number[] = [];
+const NO_QUOTA: Hold = {
+  waitMs: Number.POSITIVE_INFINITY,
+  bound: 'pause',
+  text: 'its quota is used up',
+};
 
 /** Holds calls back. */
 export class Account {
@@ -47,7 +63,7 @@ export class Account {
   readonly breaker: Breaker | undefined;
   /** Calls that it let through. */
   starts = 0;
-  /** Calls at once that it will bear at most. */
+  /** Upper bound of the concurrent calls. */
   readonly mostAtOnce: number;
   readonly #adaptive: AdaptiveConcurrency | undefined;
   readonly #concurrency: number | undefined;
@@ -59,10 +75,6 @@ export class Account {
   #inFlight = 0;
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #isSuspended = false;
-  /** What held the last call that was asked about. */
-  bound: Bound | undefined;
-  /** The same in words. */
-  boundText = '';
 
   constructor(
     name: string | undefined,
@@ -88,7 +100,7 @@ export class Account {
     this.#isRateDeclared = limits.rates.length > 0;
   }
 
-  /** Calls at once that it bears now; Infinity when it does not limit them. */
+  /** Concurrent calls that it allows now; Infinity when it does not limit them. */
   get concurrency(): number {
     return this.#adaptive?.limit ?? this.#concurrency ?? Number.POSITIVE_INFINITY;
   }
@@ -101,72 +113,73 @@ export class Account {
     return this.#inFlight;
   }
 
-  /** Share of its calls at once that is free, to tell apart accounts that could start a call equally soon. */
+  /** Free share of the concurrency, to choose between accounts that could start a call equally soon. */
   get headroom(): number {
     const { concurrency } = this;
     return concurrency === Number.POSITIVE_INFINITY ? -this.#inFlight : 1 - this.#inFlight / concurrency;
   }
 
-  /** It takes no further call in this process: its quota is used up. */
+  /** Its quota is used up: it takes no further call in this process. */
   get isSuspended(): boolean {
     return this.#isSuspended;
   }
 
-  /** Calls in a second that the provider bore, where it had to be found out. */
+  /** Calls per second that the provider was found to accept. */
   get learnedPerSecond(): number | undefined {
     return this.#learned?.perSecond;
   }
 
-  /** Windows and budgets, the longest first: how far back calls of an earlier process matter, in ms. */
+  /** How far back calls of an earlier process matter, in ms: the longest window or budget. */
   get memoryMs(): number {
     const windows = this.#rates.map(({ rate }) => rate.perMs + (rate.strict ? LONG_CALL_MS : rate.guardMs));
     return Math.max(0, ...windows, ...this.#budgets.map(({ budget }) => budget.perMs));
   }
 
-  /** Until a call can start, in ms; 0: now; Infinity: when another one ends. */
-  wait(now: number, caller: Caller): number {
-    this.bound = undefined;
-    if (this.#isSuspended) return this.#hold(Number.POSITIVE_INFINITY, 0, 'pause', 'its quota is used up');
-    let wait = this.#hold(this.#pausedUntil - now, 0, 'pause', 'the provider asked to wait');
+  /** Returns what holds a call back for longest; undefined when it may start. Changes nothing. */
+  hold(now: number, request: CallRequest): Hold | undefined {
+    if (this.#isSuspended) return NO_QUOTA;
+    let hold = longer(undefined, this.#pausedUntil - now, 'pause', () => 'the provider asked to wait');
     if (this.breaker !== undefined)
-      wait = this.#hold(this.breaker.wait(now), wait, 'breaker', 'the provider is in trouble');
-    if (!caller.isPoll && this.#inFlight >= this.concurrency)
-      wait = this.#hold(Number.POSITIVE_INFINITY, wait, 'concurrency', `${this.concurrency} calls at once`);
-    for (const rate of this.#rates) {
-      const ms = rate.wait(now);
-      if (ms > wait)
-        wait = this.#hold(ms, wait, 'rate', perWindow(rate.rate.limit, 'calls', rate.rate.perMs));
-    }
-    if (this.#learned !== undefined) {
-      const ms = this.#learned.wait(now);
-      if (ms > wait)
-        wait = this.#hold(ms, wait, 'rate', `${rateText(this.#learned.perSecond ?? 0)}, which was learned`);
-    }
-    if (!caller.isPoll && this.#budgets.length > 0) {
-      const costs = this.#costsOf(caller);
-      for (const [i, budget] of this.#budgets.entries()) {
-        const ms = budget.wait(now, costs[i] as number);
-        const { limit, unit, perMs } = budget.budget;
-        if (ms > wait) wait = this.#hold(ms, wait, 'budget', perWindow(limit, unit, perMs));
-      }
-    }
-    return wait;
+      hold = longer(hold, this.breaker.wait(now), 'breaker', () => 'the provider is in trouble');
+    if (!request.isPoll && this.#inFlight >= this.concurrency)
+      hold = longer(hold, Number.POSITIVE_INFINITY, 'concurrency', () => `${this.concurrency} calls at once`);
+    hold = this.#rateHold(now, hold);
+    return request.isPoll || this.#budgets.length === 0 ? hold : this.#budgetHold(now, request, hold);
   }
 
-  #hold(ms: number, wait: number, bound: Bound, text: string): number {
-    if (!(ms > wait)) return wait;
-    this.bound = bound;
-    this.boundText = text;
-    return ms;
+  #rateHold(now: number, before: Hold | undefined): Hold | undefined {
+    let hold = before;
+    for (const window of this.#rates) {
+      const { limit, perMs } = window.rate;
+      hold = longer(hold, window.wait(now), 'rate', () => perWindow(limit, 'calls', perMs));
+    }
+    if (this.#learned === undefined) return hold;
+    const { perSecond = 0 } = this.#learned;
+    return longer(hold, this.#learned.wait(now), 'rate', () => `${rateText(perSecond)}, which was learned`);
   }
 
-  /** A call starts; only when `wait` said 0 at this moment. @returns whether it is the breaker's probe */
-  take(now: number, caller: Caller): boolean {
+  #budgetHold(now: number, request: CallRequest, before: Hold | undefined): Hold | undefined {
+    let hold = before;
+    const costs = this.#costsOf(request);
+    for (const [i, budget] of this.#budgets.entries()) {
+      const { limit, unit, perMs } = budget.budget;
+      const waitMs = budget.wait(now, costs[i] as number);
+      hold = longer(hold, waitMs, 'budget', () => perWindow(limit, unit, perMs));
+    }
+    return hold;
+  }
+
+  /**
+   * Charges a call that starts. Only when `hold` returned undefined at this moment.
+   *
+   * @returns whether the call is the breaker's probe
+   */
+  take(now: number, request: CallRequest): boolean {
     this.starts++;
-    if (!caller.isPoll) {
+    if (!request.isPoll) {
       this.#inFlight++;
       if (this.#budgets.length > 0) {
-        const costs = this.#costsOf(caller);
+        const costs = this.#costsOf(request);
         for (const [i, budget] of this.#budgets.entries()) budget.take(now, costs[i] as number);
       }
     }
@@ -176,21 +189,21 @@ export class Account {
     return this.breaker?.take(now) ?? false;
   }
 
-  /** A call that was taken is over, however it ended. */
-  free(now: number, caller: Caller): void {
-    if (!caller.isPoll) {
+  /** Releases what an ended call held, however it ended. */
+  release(now: number, request: CallRequest): void {
+    if (!request.isPoll) {
       this.#inFlight--;
-      const costs = caller.costs.get(this) ?? NO_COSTS;
+      const costs = request.costs.get(this) ?? NO_COSTS;
       for (const [i, budget] of this.#budgets.entries()) {
         const cost = costs[i] ?? 0;
-        budget.correct(cost, caller.used?.[budget.budget.unit] ?? cost, now);
+        budget.correct(cost, request.used?.[budget.budget.unit] ?? cost, now);
       }
     }
     for (const rate of this.#rates) rate.ended(now);
   }
 
-  /** How a call went, for the concurrency to follow. */
-  learn(call: Parameters<AdaptiveConcurrency['ended']>[0]): void {
+  /** Reports how a call went to the adaptive concurrency. */
+  measure(call: EndedCall): void {
     this.#adaptive?.ended(call);
   }
 
@@ -199,12 +212,12 @@ export class Account {
     this.#learned?.throttled(now, sentAt);
   }
 
-  /** It takes no call for longer than anybody would wait. */
-  isOut(now: number): boolean {
+  /** It takes no call for longer than is worth waiting for. */
+  isUnusable(now: number): boolean {
     return this.#isSuspended || this.#pausedUntil - now > MAX_PAUSE_MS;
   }
 
-  /** No call before this time. @returns whether that is later than it was */
+  /** Starts no call before this time. @returns whether that extends the pause */
   pause(untilMs: number, now: number): boolean {
     if (untilMs <= this.#pausedUntil) return false;
     this.#pausedUntil = untilMs;
@@ -217,21 +230,20 @@ export class Account {
     this.#isSuspended = true;
   }
 
-  /** Takes to heart what the provider says of its limits. @returns until when it wants no call, if it says so */
+  /** Applies limits that the provider announced. @returns when the provider wants the next call, if it said so */
   announce(announced: Announced, now: number): number | undefined {
     if (announced.concurrencyHint !== undefined) this.#adaptive?.hint(announced.concurrencyHint);
     let until: number | undefined;
     for (const { unit, limit, perMs, remaining, resetMs } of announced.windows) {
       if (remaining === 0 && resetMs !== undefined && resetMs > 0)
         until = Math.max(until ?? 0, now + resetMs);
-      if (unit !== 'requests' || limit === undefined || !(limit >= 1)) continue;
-      const window = this.#rateFor(perMs, limit);
-      window?.announce(Math.max(1, Math.floor(limit / this.#divisor)));
+      if (unit === 'requests' && limit !== undefined && limit >= 1)
+        this.#rateFor(perMs, limit)?.announce(Math.max(1, Math.floor(limit / this.#divisor)));
     }
     return until;
   }
 
-  /** The rate that an announced window is about; one is taken over where none is declared. */
+  /** Returns the rate that an announced window limits. Adopts the window where no rate is declared. */
   #rateFor(perMs: number | undefined, limit: number): RateWindow | undefined {
     if (!this.#isRateDeclared && this.#rates.length === 0 && perMs !== undefined && perMs >= MIN_ADOPTED_MS) {
       const share = Math.max(1, Math.floor(limit / this.#divisor));
@@ -247,9 +259,9 @@ export class Account {
     return same.length === 1 ? same[0] : undefined;
   }
 
-  /** Calls of an earlier process: when they started, on the clock of `wait`, and what they used up. Ascending. */
+  /** Charges calls of an earlier process, ascending by their start on the clock of `hold`. */
   seed(calls: readonly { readonly at: number; readonly costs: readonly number[] }[], now: number): void {
-    // Of a strict rate the ends count, and nobody knows them.
+    // A strict rate counts from the end of a call, which is not recorded.
     for (const rate of this.#rates) rate.seed(calls.map(({ at }) => (rate.rate.strict ? now : at)));
     for (const [i, budget] of this.#budgets.entries())
       budget.seed(
@@ -258,37 +270,42 @@ export class Account {
       );
   }
 
-  #costsOf(caller: Caller): readonly number[] {
-    let costs = caller.costs.get(this);
+  #costsOf(request: CallRequest): readonly number[] {
+    let costs = request.costs.get(this);
     if (costs === undefined) {
       costs = this.#budgets.map(({ budget }) => {
-        const cost: unknown = budget.estimate(caller.input);
+        const estimate = () => budget.estimate(request.input);
+        const cost: unknown = runCallerCode('budgets.estimate', estimate, request.inContext);
         if (typeof cost === 'number' && cost >= 0 && cost !== Number.POSITIVE_INFINITY) return cost;
-        throw new OptionError(
-          'budgets.estimate',
-          `Expected \`estimate\` of the budget of ${budget.unit} to answer a number from 0, got ${describe(cost)}`,
-        );
+        const what = `\`estimate\` of the budget of ${budget.unit} to return a number from 0`;
+        throw new OptionError('budgets.estimate', `Expected ${what}, got ${describe(cost)}`);
       });
-      caller.costs.set(this, costs);
+      request.costs.set(this, costs);
     }
     return costs;
   }
 }
 
-/** "4.9 calls/s", "12 calls/min" */
-export function rateText(perSecond: number): string {
+/** Returns the hold with the longer wait. The text is made only when it is needed. */
+function longer(hold: Hold | undefined, waitMs: number, bound: Bound, text: () => string): Hold | undefined {
+  return waitMs > (hold?.waitMs ?? 0) ? { waitMs, bound, text: text() } : hold;
+}
+
+/** Returns `4.9 calls/s` or `12.0 calls/min`. */
+function rateText(perSecond: number): string {
   return perSecond >= 1 ? `${perSecond.toFixed(1)} calls/s` : `${(perSecond * 60).toFixed(1)} calls/min`;
 }
 
-const UNITS: readonly (readonly [ms: number, text: string])[] = [
+const UNITS: ReadonlyMap<number, string> = new Map([
   [1000, '/s'],
   [60_000, '/min'],
   [3_600_000, '/h'],
-];
+]);
 
-/** "40,000 tokens/min", "20 calls per 3 s" */
+/** Returns `40,000 tokens/min` or `20 calls per 3 s`. */
 function perWindow(limit: number, unit: string, perMs: number): string {
-  const known = UNITS.find(([ms]) => ms === perMs)?.[1];
-  const window = known ?? ` per ${perMs % 1000 === 0 ? `${perMs / 1000} s` : `${perMs} ms`}`;
-  return `${Math.round(limit * 100) / 100 >= 1000 ? Math.round(limit).toLocaleString('en-US') : Math.round(limit * 100) / 100} ${unit}${window}`;
+  const window = UNITS.get(perMs) ?? ` per ${perMs % 1000 === 0 ? `${perMs / 1000} s` : `${perMs} ms`}`;
+  const rounded = Math.round(limit * 100) / 100;
+  const count = rounded >= 1000 ? Math.round(limit).toLocaleString('en-US') : rounded;
+  return `${count} ${unit}${window}`;
 }

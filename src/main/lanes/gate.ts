@@ -3,143 +3,199 @@
  *
  *   offer → (locks) → line of the lane → take: granted → execution → over
  *
- * A task first gets all its locks, in one step and in the order in which tasks were offered; so tasks that conflict never overlap, none
- * waits for ever, and there is no deadlock. Then it stands in the line of its lane, which lets through one after the other. Lines
- * take turns; a lane that is closed holds up nobody else. Tasks that run again go before new ones, in every second turn. Looks at jobs have a
- * line of their own for each account: they need no place among the calls at once, and can use no other account.
+ * A task first gets all its locks in one step, in the order in which tasks were offered. So tasks in conflict
+ * never overlap, none waits forever, and there is no deadlock. Then it waits in the line of its lane.
+ * Lines take turns, so a closed lane delays no other. Polls of jobs have one line per account: they need
+ * no free concurrency, and can use no other account.
  *
- * While a lane is closed for long, those in its line give their locks back: what waits for a dead provider must not hold up others.
+ * While a lane is closed for long, the tasks in its line give their locks back: a task that waits for a dead
+ * provider must not hold up others.
  *
- * Nobody polls: one timer stands at the moment at which the first lane may open, and lanes call when a call has ended.
+ * Nothing polls: one timer is set for the moment when the first lane may open, and lanes report ended calls.
  */
 
 import { HeddleError } from '../../protocol/errors.js';
 import type { ObservedMessage } from '../../protocol/messages.js';
 import type { Chunk } from '../executor/executor.js';
-import type { ResolvedRetry } from '../options/resolve-options.js';
-import type { Caller } from './account.js';
-import type { GateHost, LaneLines, Taken } from './gate-host.js';
+import type { CallRequest, Hold } from './account.js';
+import type { InContext } from './caller-code.js';
 import type { Lane } from './lane.js';
-import type { Decision, Failure, Grant, Hold, LaneListener } from './lane-call.js';
-import { enter, isEmpty, type Line, nextOf, shiftOf, type Waiting } from './line.js';
-import { LineStatistics } from './line-statistics.js';
+import type { Grant, LaneEvent, LaneListener } from './lane-call.js';
+import { GateLine, type WaitingTask } from './line.js';
+import type { LineStatistics } from './line-statistics.js';
 import type { LockTable, LockTicket, LockWant } from './lock-table.js';
+import { decideRetry, type FailedAttempt, type RetryDecision } from './retry-decision.js';
+
+/** What the gate needs from its run. */
+export interface GateHost {
+  /** Returns the lane of a task; called for each attempt. */
+  laneOf(input: unknown, index: number): Lane | undefined;
+  locksOf(input: unknown, index: number): readonly LockWant[];
+  /** Tasks may differ in lane or locks, so a task that can start may be found by reading on. */
+  readonly isMixed: boolean;
+  /** Runs `classify` and `estimate` of the caller in the async context of the run. */
+  readonly inContext?: InContext | undefined;
+  /** A task may be able to start. Called in the async context of any run. */
+  onReady(): void;
+  onEvent(event: LaneEvent, lane: string, account: string | undefined): void;
+  /** A call starts. */
+  onStart(lane: Lane, grant: Grant): void;
+}
+
+/** The answer of `take`; undefined: no task can start now. */
+export type GateAnswer =
+  | { readonly kind: 'granted'; readonly chunk: Chunk }
+  /** The task is not started: it has failed, or is left to a later run. */
+  | {
+      readonly kind: 'refused';
+      readonly chunk: Chunk;
+      readonly status: 'failed' | 'aborted';
+      readonly error: HeddleError;
+    }
+  | undefined;
+
+/** Statistics of one lane. */
+export interface LaneLines {
+  readonly lane: Lane | undefined;
+  /** Of the first line of the lane, which also counts pauses and breaker openings. */
+  readonly statistics: LineStatistics;
+  readonly others: readonly LineStatistics[];
+}
 
 /** A task that was let through. */
 interface Passed {
-  readonly waiting: Waiting;
+  readonly task: WaitingTask;
   readonly grant: Grant | undefined;
 }
 
-/** Locks are given back when the lane is closed for longer than this, in ms. */
+/** A lane that is closed for longer makes its tasks give their locks back, in ms. */
 const PARK_MS = 1000;
 const NO_LOCKS: readonly LockWant[] = [];
 /** The longest delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Lets tasks through when their lanes and locks allow. */
+/** Lets tasks through when their lanes and locks allow it. */
 export class Gate {
   readonly #host: GateHost;
-  readonly #lines = new Map<Lane | undefined, Map<string, Line>>();
   readonly #locks: LockTable;
+  /** By lane, then by kind: empty for tasks, else the account whose jobs are polled. */
+  readonly #lines = new Map<Lane | undefined, Map<string, GateLine>>();
+  readonly #subscriptions: (() => void)[] = [];
   readonly #passed = new Map<Chunk, Passed>();
-  /** By index: locks of tasks whose job goes on elsewhere between two looks at it. */
+  /** By index: locks of tasks whose job continues elsewhere between two polls. */
   readonly #kept = new Map<number, LockTicket>();
-  /** Tasks that wait for locks. */
-  readonly #lockers = new Set<Waiting>();
-  #order: Line[] = [];
+  /** All lines; the next one to have its turn is first. */
+  #order: GateLine[] = [];
   #timer: NodeJS.Timeout | undefined;
   #wakeAt = Number.POSITIVE_INFINITY;
   #waiting = 0;
 
-  /** @param locks - those of the whole runtime */
+  /** @param locks - shared by all runs of the runtime */
   constructor(host: GateHost, locks: LockTable) {
     this.#host = host;
     this.#locks = locks;
   }
 
-  /** Tasks that wait here. */
+  /** Number of tasks that wait here. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** Reading further inputs may find a task that can start. */
+  /** A task that can start may be found by reading further inputs. */
   get wantsMore(): boolean {
     return this.#waiting === 0 || this.#host.isMixed;
   }
 
-  /** Takes a task in. Runs code of the caller, and throws what it throws. */
+  /** Takes a task in. Calls functions of the caller, and throws what they throw. */
   offer(chunk: Chunk): void {
-    const index = chunk.indexes?.[0] ?? chunk.first;
+    const index = indexOf(chunk);
     const [input] = chunk.inputs;
-    const { job } = chunk;
-    const isPoll = job !== undefined;
-    const line = this.#lineOf(this.#host.laneOf(input, index), isPoll ? `job ${job.account ?? ''}` : '');
-    const kept = this.#kept.get(index);
+    const isPoll = chunk.job !== undefined;
+    const account = chunk.job?.account;
+    const line = this.#lineOf(this.#host.laneOf(input, index), isPoll ? `job ${account ?? ''}` : '');
+    const ticket = this.#kept.get(index);
     this.#kept.delete(index);
-    const wants = kept === undefined ? this.#host.locksOf(input, index) : NO_LOCKS;
-    const caller: Caller = { input, isPoll, account: chunk.job?.account, costs: new Map(), used: undefined };
-    const waiting: Waiting = { chunk, line, wants, caller, ticket: kept };
+    const wants = ticket === undefined ? this.#host.locksOf(input, index) : NO_LOCKS;
+    const { inContext } = this.#host;
+    const request: CallRequest = { input, isPoll, account, inContext, costs: new Map(), used: undefined };
+    const task: WaitingTask = { chunk, line, wants, request, ticket };
     this.#waiting++;
-    if (line.parked.length > 0) line.parked.push(waiting);
-    else this.#lock(waiting);
+    if (line.parked === undefined) this.#lock(task);
+    else line.park(task);
   }
 
-  /** The next task that may start, if there is one now. */
-  take(): Taken {
+  /** Starts the next task, if one can start now. */
+  take(): GateAnswer {
     const now = performance.now();
     let wakeMs = Number.POSITIVE_INFINITY;
-    for (let turn = this.#order.length; turn > 0; turn--) {
-      const line = this.#order.shift() as Line;
+    for (let turns = this.#order.length; turns > 0; turns--) {
+      const line = this.#order.shift() as GateLine;
       this.#order.push(line);
-      if (line.parked.length > 0) wakeMs = Math.min(wakeMs, this.#unpark(line, now));
-      const waiting = nextOf(line);
-      if (waiting === undefined) {
-        if (line.parked.length === 0) line.statistics.hold(line.locking > 0 ? 'locks' : undefined, '', now);
-        continue;
-      }
-      const { account, isPoll } = waiting.caller;
-      if (isPoll && line.lane?.cannotReach(account) === true) {
-        // The job goes on; a later run may know its account.
-        const why = `the job was submitted with the account ${account}, which cannot be used; it was not asked about`;
-        return this.#refuse(line, waiting, 'aborted', why);
-      }
-      const answer = line.lane?.admit(now, waiting.caller);
-      if (answer !== undefined && 'waitMs' in answer) {
-        const refusal = this.#held(line, waiting, answer, now);
-        if (refusal !== undefined) return refusal;
-        wakeMs = Math.min(wakeMs, answer.waitMs);
-        continue;
-      }
-      shiftOf(line);
-      line.statistics.hold(undefined, '', now);
-      line.statistics.starts++;
-      this.#waiting--;
-      const chunk =
-        answer?.account.name === undefined
-          ? waiting.chunk
-          : { ...waiting.chunk, account: answer.account.name };
-      this.#passed.set(chunk, { waiting, grant: answer });
-      if (answer !== undefined) this.#host.onStart(line.lane as Lane, answer);
-      return { kind: 'granted', chunk };
+      const answer = this.#turnOf(line, now);
+      if (typeof answer !== 'number') return answer;
+      wakeMs = Math.min(wakeMs, answer);
     }
     this.#wakeIn(wakeMs, now);
     return undefined;
   }
 
+  /** Gives a line its turn. @returns the answer; or how long until there may be one, in ms */
+  #turnOf(line: GateLine, now: number): NonNullable<GateAnswer> | number {
+    const { lane, statistics } = line;
+    const parkedMs = line.parked === undefined ? Number.POSITIVE_INFINITY : this.#unpark(line, now);
+    const task = line.next;
+    if (task === undefined) {
+      if (line.parked === undefined) statistics.hold(line.locking.size > 0 ? 'locks' : undefined, '', now);
+      return parkedMs;
+    }
+    const { isPoll, account } = task.request;
+    // The job continues. A later run may know its account.
+    if (isPoll && lane?.cannotReach(account) === true) {
+      const why = `its job was submitted with the account ${account}, which cannot be used now`;
+      return this.#refuse(task, 'aborted', why);
+    }
+    const answer = lane?.admit(now, task.request);
+    if (answer === undefined || 'request' in answer) return this.#grant(task, answer, now);
+    statistics.hold(answer.bound, answer.text, now);
+    if (!isPoll && answer.bound === 'breaker' && lane?.options.breaker?.onOpen === 'fail')
+      return this.#refuse(task, 'failed', 'the task was not started');
+    if (isLongClosed(answer)) this.#park(line);
+    return Math.min(parkedMs, answer.waitMs);
+  }
+
+  #grant(task: WaitingTask, grant: Grant | undefined, now: number): NonNullable<GateAnswer> {
+    const { lane, statistics } = task.line;
+    task.line.shift();
+    this.#waiting--;
+    statistics.hold(undefined, '', now);
+    statistics.starts++;
+    const account = grant?.account.name;
+    const chunk = account === undefined ? task.chunk : { ...task.chunk, account };
+    this.#passed.set(chunk, { task, grant });
+    if (grant !== undefined) this.#host.onStart(lane as Lane, grant);
+    return { kind: 'granted', chunk };
+  }
+
+  #refuse(task: WaitingTask, status: 'failed' | 'aborted', why: string): NonNullable<GateAnswer> {
+    const { line, chunk, ticket } = task;
+    line.shift();
+    this.#waiting--;
+    if (ticket !== undefined) this.#locks.release(ticket);
+    return { kind: 'refused', chunk, status, error: laneOpen(line.lane as Lane, why) };
+  }
+
   /**
-   * Why everything that waits here waits for providers that do not answer; undefined when it does not, or not for long enough. Asked when
-   * nothing else is left.
+   * Why all tasks that wait here wait for providers that do not recover; undefined if some do not, or have not
+   * waited for long enough. Read when nothing else is left to do.
    */
   get stuck(): HeddleError | undefined {
     if (this.#passed.size > 0 || this.#waiting === 0) return undefined;
     const now = performance.now();
     let error: HeddleError | undefined;
     for (const line of this.#order) {
-      if (isEmpty(line)) continue;
+      if (line.isEmpty) continue;
       const forMs = line.lane?.patience(now, line.openedAt) ?? Number.POSITIVE_INFINITY;
       if (forMs > 0) {
-        // Looked at again when its time has come.
         this.#wakeIn(forMs, now);
         return undefined;
       }
@@ -150,90 +206,69 @@ export class Gate {
 
   /** The attempt succeeded. */
   succeeded(chunk: Chunk): void {
-    const { waiting, grant } = this.#passed.get(chunk) ?? {};
-    if (grant !== undefined) waiting?.line.lane?.succeeded(grant, performance.now());
+    const call = this.#callOf(chunk);
+    call?.lane.succeeded(call.grant, performance.now());
   }
 
   /**
-   * The attempt failed.
-   *
-   * @returns what that means for the task; 'unjudged' when it has no lane
+   * The attempt failed: decides what that means for the task, and protects the provider. To be called for every
+   * failure. Calls the caller's `classify` and `retryIf`, and throws what they throw; {@link decideRetry}.
    */
-  failed(
-    chunk: Chunk,
-    error: Error,
-    how: Pick<Failure, 'mayRepeat' | 'isOnce' | 'isWorth'> & { readonly retry: ResolvedRetry | undefined },
-  ): Decision | 'unjudged' {
-    const { waiting, grant } = this.#passed.get(chunk) ?? {};
-    const lane = waiting?.line.lane;
-    if (lane === undefined || grant === undefined || waiting === undefined) return 'unjudged';
-    const decision = lane.failed(grant, error, {
-      now: performance.now(),
-      attempt: chunk.attempt,
-      starts: chunk.attempt + chunk.refunds,
-      ...how,
-      isAsked: how.retry !== undefined,
-      retry: how.retry ?? lane.options.retry,
-    });
-    const { statistics } = waiting.line;
-    if (decision?.isCharged === true) statistics.retries++;
-    else if (decision !== undefined) statistics.refunds++;
+  failed(chunk: Chunk, failed: FailedAttempt): RetryDecision {
+    const call = this.#callOf(chunk);
+    if (call === undefined) return decideRetry(failed);
+    const decision = call.lane.failed(call.grant, failed, performance.now());
+    if (decision.kind === 'again') call.statistics[decision.isCharged ? 'retries' : 'refunds']++;
     return decision;
   }
 
-  /** The failure is not known to be for good, whatever its attempts: what became of a job is then open. */
-  isPassing(chunk: Chunk): boolean {
-    const { grant } = this.#passed.get(chunk) ?? {};
-    return grant !== undefined && grant.failure !== 'permanent';
-  }
-
-  /** The job that the attempt began goes on elsewhere; its locks stay with it until it is over. */
+  /** The job of the task continues elsewhere. The task keeps its locks until the job is over. */
   keepLocks(chunk: Chunk): void {
-    const passed = this.#passed.get(chunk);
-    if (passed?.waiting.ticket === undefined) return;
-    this.#kept.set(chunk.indexes?.[0] ?? chunk.first, passed.waiting.ticket);
-    passed.waiting.ticket = undefined;
+    const task = this.#passed.get(chunk)?.task;
+    if (task?.ticket === undefined) return;
+    this.#kept.set(indexOf(chunk), task.ticket);
+    task.ticket = undefined;
   }
 
-  /** What a task learned from its provider's answer. */
+  /** Applies what a task reported of its provider's answer. */
   observe(chunk: Chunk, { headers, used }: Pick<ObservedMessage, 'headers' | 'used'>): void {
-    const { waiting, grant } = this.#passed.get(chunk) ?? {};
-    if (grant !== undefined) waiting?.line.lane?.observe(grant, headers, used, performance.now());
+    const call = this.#callOf(chunk);
+    call?.lane.observe(call.grant, headers, used, performance.now());
   }
 
-  /** The attempt is over, whatever became of it: its place and its locks are free. */
+  /** The attempt has ended, however it ended: releases its locks and its place in the lane. */
   over(chunk: Chunk): void {
     const passed = this.#passed.get(chunk);
     if (passed === undefined) return;
     this.#passed.delete(chunk);
-    const { waiting, grant } = passed;
-    if (waiting.ticket !== undefined) this.#locks.release(waiting.ticket);
-    if (grant !== undefined) waiting.line.lane?.over(grant, performance.now());
+    const { task, grant } = passed;
+    if (task.ticket !== undefined) this.#locks.release(task.ticket);
+    if (grant !== undefined) task.line.lane?.over(grant, performance.now());
   }
 
-  /** Gives back all that waits; nothing is let through afterwards. */
+  /** Removes and returns all waiting tasks. */
   cancel(): Chunk[] {
     this.#clearTimer();
-    const chunks: Chunk[] = [];
-    // First: what is let go of below must not be granted to one of these.
-    for (const waiting of this.#lockers) {
-      if (waiting.ticket !== undefined) this.#locks.cancel(waiting.ticket);
-      chunks.push(waiting.chunk);
-    }
-    this.#lockers.clear();
-    for (const line of this.#order) {
-      for (const waiting of [...line.again.splice(0), ...line.fresh.splice(0), ...line.parked.splice(0)]) {
-        if (waiting.ticket !== undefined) this.#locks.release(waiting.ticket);
-        chunks.push(waiting.chunk);
+    const tasks: WaitingTask[] = [];
+    // First: the locks that are released below must not be granted to these.
+    for (const { locking } of this.#order) {
+      for (const task of locking) {
+        locking.delete(task);
+        if (task.ticket !== undefined) this.#locks.cancel(task.ticket);
+        tasks.push(task);
       }
+    }
+    for (const task of this.#order.flatMap((line) => line.drain())) {
+      if (task.ticket !== undefined) this.#locks.release(task.ticket);
+      tasks.push(task);
     }
     for (const ticket of this.#kept.values()) this.#locks.release(ticket);
     this.#kept.clear();
     this.#waiting = 0;
-    return chunks;
+    return tasks.map(({ chunk }) => chunk);
   }
 
-  /** What each lane did for this run. */
+  /** Statistics of each lane. */
   get lines(): readonly LaneLines[] {
     return [...this.#lines].map(([lane, lines]) => {
       const [first, ...others] = [...lines.values()].map(({ statistics }) => statistics);
@@ -241,100 +276,65 @@ export class Gate {
     });
   }
 
-  /** Lets go of the lanes. */
+  /** Ends the timer and the subscriptions to lanes. */
   close(): void {
     this.#clearTimer();
+    for (const unsubscribe of this.#subscriptions) unsubscribe();
     const now = performance.now();
-    for (const line of this.#order) {
-      line.unsubscribe();
-      line.statistics.hold(undefined, '', now);
-    }
+    for (const { statistics } of this.#order) statistics.hold(undefined, '', now);
   }
 
-  #lock(waiting: Waiting): void {
-    if (waiting.ticket !== undefined || waiting.wants.length === 0) return enter(waiting);
-    const ticket = this.#locks.request(waiting.wants, () => {
-      this.#lockers.delete(waiting);
-      waiting.line.locking--;
-      enter(waiting);
+  /** The call of a task that went through a lane. */
+  #callOf(chunk: Chunk): { lane: Lane; grant: Grant; statistics: LineStatistics } | undefined {
+    const { task, grant } = this.#passed.get(chunk) ?? {};
+    if (task?.line.lane === undefined || grant === undefined) return undefined;
+    return { lane: task.line.lane, grant, statistics: task.line.statistics };
+  }
+
+  /** Asks for the locks of a task. With its locks, it enters its line. */
+  #lock(task: WaitingTask): void {
+    const { line, wants } = task;
+    if (task.ticket !== undefined || wants.length === 0) return line.enter(task);
+    task.ticket = this.#locks.request(wants, () => {
+      line.locking.delete(task);
+      line.enter(task);
       this.#host.onReady();
     });
-    waiting.ticket = ticket;
-    if (ticket.isHeld) return enter(waiting);
-    this.#lockers.add(waiting);
-    waiting.line.locking++;
+    if (task.ticket.isHeld) line.enter(task);
+    else line.locking.add(task);
   }
 
-  /** The lane of a line lets nobody through now. */
-  #held(line: Line, waiting: Waiting, { waitMs, bound, text }: Hold, now: number): Taken {
-    line.statistics.hold(bound, text, now);
-    const lane = line.lane as Lane;
-    if (!waiting.caller.isPoll && bound === 'breaker' && lane.options.breaker?.onOpen === 'fail')
-      return this.#refuse(line, waiting, 'failed', 'the task was not started');
-    if (waitMs > PARK_MS && (bound === 'pause' || bound === 'breaker')) this.#park(line);
-    return undefined;
-  }
-
-  #refuse(line: Line, { chunk, ticket }: Waiting, status: 'failed' | 'aborted', why: string): Taken {
-    shiftOf(line);
-    this.#waiting--;
-    if (ticket !== undefined) this.#locks.release(ticket);
-    return { kind: 'refused', chunk, status, error: laneOpen(line.lane as Lane, why) };
-  }
-
-  #park(line: Line): void {
-    const given: LockTicket[] = [];
-    const stays = (waiting: Waiting): boolean => {
-      if (waiting.wants.length === 0 || waiting.ticket === undefined) return true;
-      given.push(waiting.ticket);
-      waiting.ticket = undefined;
-      line.parked.push(waiting);
-      return false;
-    };
-    line.again = line.again.filter(stays);
-    line.fresh = line.fresh.filter(stays);
-    // Now, when the line is in order: whoever gets one of them may stand in it.
-    for (const ticket of given) this.#locks.release(ticket);
+  #park(line: GateLine): void {
+    // All are parked before the first lock is released, since that lock may go to a task of this line.
+    for (const ticket of line.parkHolders()) this.#locks.release(ticket);
   }
 
   /**
-   * When the lane may be open again, those that gave their locks back ask for them anew, in their order.
+   * Parked tasks ask for their locks again, in their order, if the lane may be open.
    *
-   * @returns how long until then, in ms; Infinity when they did
+   * @returns how long until the lane may be open, in ms; Infinity when they asked
    */
-  #unpark(line: Line, now: number): number {
-    const [first] = line.parked as [Waiting];
-    const hold = line.lane?.look(now, first.caller);
+  #unpark(line: GateLine, now: number): number {
+    const { lane, parked, statistics } = line;
+    const hold = parked === undefined ? undefined : lane?.look(now, parked.request);
     if (hold !== undefined && hold.waitMs > PARK_MS) {
-      line.statistics.hold(hold.bound, hold.text, now);
+      statistics.hold(hold.bound, hold.text, now);
       return hold.waitMs;
     }
-    for (const waiting of line.parked.splice(0)) this.#lock(waiting);
+    for (const task of line.unpark()) this.#lock(task);
     return Number.POSITIVE_INFINITY;
   }
 
-  /** @param kind - empty for tasks; else which jobs are looked at */
-  #lineOf(lane: Lane | undefined, kind: string): Line {
+  #lineOf(lane: Lane | undefined, kind: string): GateLine {
     let lines = this.#lines.get(lane);
     if (lines === undefined) {
       lines = new Map();
       this.#lines.set(lane, lines);
+      if (lane !== undefined) this.#subscriptions.push(lane.subscribe(this.#listener(lane)));
     }
     let line = lines.get(kind);
     if (line === undefined) {
-      const isFirst = lines.size === 0;
-      const unsubscribe = isFirst ? lane?.subscribe(this.#listener(lane)) : undefined;
-      line = {
-        lane,
-        openedAt: performance.now(),
-        fresh: [],
-        again: [],
-        parked: [],
-        statistics: new LineStatistics(),
-        locking: 0,
-        isAgainNext: true,
-        unsubscribe: () => unsubscribe?.(),
-      };
+      line = new GateLine(lane, performance.now());
       lines.set(kind, line);
       this.#order.push(line);
     }
@@ -360,7 +360,7 @@ export class Gate {
     this.#clearTimer();
     if (ms === Number.POSITIVE_INFINITY) return;
     this.#wakeAt = at;
-    // Rounded up: a timer may be early by a part of a millisecond.
+    // Rounded up: a timer may fire early by a fraction of a millisecond.
     this.#timer = setTimeout(() => this.#wake(), Math.min(Math.ceil(ms), MAX_TIMER_MS));
   }
 
@@ -376,10 +376,19 @@ export class Gate {
   }
 }
 
-function laneOpen(lane: Lane, what: string): HeddleError {
+/** Index of the one task of a chunk. */
+function indexOf(chunk: Chunk): number {
+  return chunk.indexes?.[0] ?? chunk.first;
+}
+
+function isLongClosed({ waitMs, bound }: Hold): boolean {
+  return waitMs > PARK_MS && (bound === 'pause' || bound === 'breaker');
+}
+
+function laneOpen(lane: Lane, why: string): HeddleError {
   const because = lane.lastError === undefined ? '' : ` (last error: ${lane.lastError})`;
   return new HeddleError(
     'HEDDLE_LANE_OPEN',
-    `The lane ${lane.name} is closed: ${what}${because}; run it again when the provider is well`,
+    `The lane ${lane.name} is closed: ${why}${because}; run the batch again when the provider has recovered`,
   );
 }

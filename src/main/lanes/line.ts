@@ -1,59 +1,140 @@
-/** A line at the gate: tasks that have their locks and wait for one lane, or looks at the jobs of one of its accounts. */
+/** A line at the gate: tasks that wait for one lane, or polls that wait for one account of it. */
 
 import type { Chunk } from '../executor/executor.js';
-import type { Caller } from './account.js';
+import type { CallRequest } from './account.js';
 import type { Lane } from './lane.js';
-import type { LineStatistics } from './line-statistics.js';
+import { LineStatistics } from './line-statistics.js';
 import type { LockTicket, LockWant } from './lock-table.js';
 
 /** A task at the gate. */
-export interface Waiting {
+export interface WaitingTask {
   readonly chunk: Chunk;
-  readonly line: Line;
+  readonly line: GateLine;
   readonly wants: readonly LockWant[];
-  readonly caller: Caller;
+  readonly request: CallRequest;
+  /** Held in the queues; requested while the task is `locking`; undefined while it is parked. */
   ticket: LockTicket | undefined;
 }
 
-/** Those that wait for one lane, or look at the jobs of one account of it. */
-export interface Line {
+/** First in, first out. An index marks the start, because `Array.shift` moves every element of a long array. */
+class TaskQueue {
+  #tasks: WaitingTask[] = [];
+  #start = 0;
+
+  get first(): WaitingTask | undefined {
+    return this.#tasks[this.#start];
+  }
+
+  push(task: WaitingTask): void {
+    this.#tasks.push(task);
+  }
+
+  shift(): void {
+    this.#start++;
+    if (this.#start * 2 < this.#tasks.length) return;
+    this.#tasks = this.#tasks.slice(this.#start);
+    this.#start = 0;
+  }
+
+  /** Empties the queue. */
+  drain(): WaitingTask[] {
+    const tasks = this.#tasks.slice(this.#start);
+    this.#tasks = [];
+    this.#start = 0;
+    return tasks;
+  }
+}
+
+/**
+ * One line. A task is in one of three places:
+ *
+ *   locking ──(its locks are granted)──▶ a queue ──▶ the lane
+ *      ▲                                   │
+ *      └───(the lane may open)── parked ◀──┘ (the lane is closed for long: the task gives its locks back)
+ *
+ * Tasks that run again have a queue of their own, which goes first at every second turn.
+ */
+export class GateLine {
   readonly lane: Lane | undefined;
   readonly openedAt: number;
-  fresh: Waiting[];
-  again: Waiting[];
-  /** Tasks that gave their locks back, or were never granted them, because the lane is closed. */
-  parked: Waiting[];
-  readonly statistics: LineStatistics;
-  /** Tasks of this line that wait for locks. */
-  locking: number;
-  isAgainNext: boolean;
-  unsubscribe: () => void;
-}
+  readonly statistics: LineStatistics = new LineStatistics();
+  /** Tasks that wait for their locks. */
+  readonly locking: Set<WaitingTask> = new Set();
+  readonly #fresh = new TaskQueue();
+  readonly #again = new TaskQueue();
+  #parked: WaitingTask[] = [];
+  #isAgainNext = true;
 
-/** Puts a task that has its locks in its line. */
-export function enter(waiting: Waiting): void {
-  const { line, chunk } = waiting;
-  (chunk.attempt > 1 || chunk.refunds > 0 ? line.again : line.fresh).push(waiting);
-}
+  constructor(lane: Lane | undefined, openedAt: number) {
+    this.lane = lane;
+    this.openedAt = openedAt;
+  }
 
-/** Nobody waits here. */
-export function isEmpty({ fresh, again, parked, locking }: Line): boolean {
-  return fresh.length + again.length + parked.length + locking === 0;
-}
+  get isEmpty(): boolean {
+    return this.next === undefined && this.#parked.length + this.locking.size === 0;
+  }
 
-/** Those that run again go first, but not always: they must not keep new ones out. */
-function isAgainsTurn({ again, fresh, isAgainNext, lane }: Line): boolean {
-  return again.length > 0 && (fresh.length === 0 || (isAgainNext && lane?.isTroubled !== true));
-}
+  /** The first of the tasks that gave their locks back, or never got them, because the lane is closed. */
+  get parked(): WaitingTask | undefined {
+    return this.#parked[0];
+  }
 
-/** Whose turn it is. */
-export function nextOf(line: Line): Waiting | undefined {
-  return (isAgainsTurn(line) ? line.again : line.fresh)[0];
-}
+  /** The task whose turn it is, of those that have their locks. */
+  get next(): WaitingTask | undefined {
+    return this.#turn.first;
+  }
 
-/** Takes the one whose turn it is out of the line. */
-export function shiftOf(line: Line): void {
-  const isAgain = isAgainsTurn(line);
-  (isAgain ? line.again : line.fresh).shift();
-  line.isAgainNext = !isAgain;
+  /** Appends a task that has its locks. */
+  enter(task: WaitingTask): void {
+    const { attempt, refunds } = task.chunk;
+    (attempt > 1 || refunds > 0 ? this.#again : this.#fresh).push(task);
+  }
+
+  /** Removes the task whose turn it is. */
+  shift(): void {
+    const turn = this.#turn;
+    turn.shift();
+    this.#isAgainNext = turn === this.#fresh;
+  }
+
+  /** Appends a task that must not ask for its locks now. */
+  park(task: WaitingTask): void {
+    this.#parked.push(task);
+  }
+
+  /** Parks the tasks in the queues that hold locks. @returns the locks, to be released */
+  parkHolders(): LockTicket[] {
+    const tickets: LockTicket[] = [];
+    for (const queue of [this.#again, this.#fresh]) {
+      for (const task of queue.drain()) {
+        const { ticket } = task;
+        // A task that kept its locks from an earlier attempt wants none, and keeps them.
+        if (ticket === undefined || task.wants.length === 0) {
+          queue.push(task);
+          continue;
+        }
+        tickets.push(ticket);
+        task.ticket = undefined;
+        this.#parked.push(task);
+      }
+    }
+    return tickets;
+  }
+
+  /** Removes the parked tasks, in their order. */
+  unpark(): WaitingTask[] {
+    return this.#parked.splice(0);
+  }
+
+  /** Removes all tasks that do not wait for locks. */
+  drain(): WaitingTask[] {
+    return [...this.#again.drain(), ...this.#fresh.drain(), ...this.unpark()];
+  }
+
+  /** A provider in trouble gets fresh tasks first: a task that failed may itself be the trouble. */
+  get #turn(): TaskQueue {
+    const isAgain = this.#isAgainNext && this.lane?.isTroubled !== true;
+    if (this.#again.first === undefined) return this.#fresh;
+    return isAgain || this.#fresh.first === undefined ? this.#again : this.#fresh;
+  }
 }

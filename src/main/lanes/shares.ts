@@ -1,8 +1,8 @@
 /** What of a lane falls to one of the shards of a batch, which cannot talk to each other. Rates and budgets divide themselves. */
 
 import { OptionError } from '../../protocol/errors.js';
-import type { ResolvedLimits } from '../options/resolve-lane.js';
 import { shareOf } from './limits/rate-window.js';
+import type { ResolvedLimits } from './resolved-lane.js';
 
 /** One of the shards of a batch; `index` from 1. */
 export interface Share {

@@ -1,7 +1,7 @@
 /** How many tasks run at once: what was asked for, and what keeps a run from reaching it. */
 
 import type { Clamp } from '../figures/advice.js';
-import type { ResolvedLimits } from './resolve-lane.js';
+import type { ResolvedLimits } from '../lanes/resolved-lane.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
 
 /** The concurrency to run with. Clamps are told in the report, never silent. */

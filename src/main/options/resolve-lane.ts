@@ -21,27 +21,8 @@ import type { ResolvedAdaptive } from '../lanes/limits/adaptive.js';
 import type { ResolvedBreaker } from '../lanes/limits/breaker.js';
 import type { ResolvedBudget } from '../lanes/limits/budget.js';
 import type { ResolvedRate } from '../lanes/limits/rate-window.js';
+import type { ResolvedLane, ResolvedLimits } from '../lanes/resolved-lane.js';
 import { callback, MAX_COUNT } from './option-checks.js';
-import type { ResolvedRetry } from './resolve-options.js';
-
-/** {@link LaneLimits} with nothing left out. */
-export interface ResolvedLimits {
-  readonly concurrency: number | ResolvedAdaptive | undefined;
-  readonly rates: readonly ResolvedRate[];
-  readonly budgets: readonly ResolvedBudget[];
-}
-
-/** {@link LaneOptions} with nothing left out. */
-export interface ResolvedLane {
-  readonly name: string;
-  readonly limits: ResolvedLimits;
-  readonly accounts: readonly { readonly name: string; readonly limits: ResolvedLimits }[];
-  readonly retry: ResolvedRetry;
-  /** Retries for each call that succeeds. */
-  readonly retryShare: number;
-  readonly breaker: ResolvedBreaker | undefined;
-  readonly classify: Classify | undefined;
-}
 
 const CONCURRENCY: Schema<number | ResolvedAdaptive> = (value, at) => {
   if (value === 'auto') return { min: 1, max: 64, start: 4 };

@@ -23,6 +23,8 @@ import {
 } from '../../text/schema.js';
 import type { Progress } from '../figures/counters.js';
 import type { FailureLimit } from '../figures/failure-watch.js';
+import type { RetryPolicy } from '../lanes/backoff.js';
+import type { ResolvedLane } from '../lanes/resolved-lane.js';
 import {
   callback,
   folder,
@@ -33,7 +35,7 @@ import {
   resolveWith,
 } from './option-checks.js';
 import type { RunOptions, RuntimeOptions, SessionOptions } from './options.js';
-import { LANE, type ResolvedLane } from './resolve-lane.js';
+import { LANE } from './resolve-lane.js';
 
 function environment(value: unknown, at: Location): Readonly<Record<string, string>> {
   return isObject(value) ? { ...(value as Record<string, string>) } : at.refuse('an object', value);
@@ -62,20 +64,17 @@ export function resolveRuntimeOptions(options: RuntimeOptions = {}) {
   });
 }
 
-const RETRY = object(
+const RETRY = object<RetryPolicy>(
   {
     attempts: withDefault(1, integer(1, MAX_COUNT)),
     backoffMs: withDefault(100, milliseconds(0)),
     factor: withDefault(2, number(1, 100)),
     maxDelayMs: withDefault(30_000, milliseconds(0)),
     jitter: withDefault('full', oneOf('full', 'none')),
-    retryIf: withDefault(() => true, callback<(error: Error, attempt: number) => boolean>()),
+    retryIf: withDefault(() => true, callback()),
   },
   'an object such as { attempts: 3 }',
 );
-
-/** {@link RetryOptions} with all defaults filled in. */
-export type ResolvedRetry = ReturnType<typeof RETRY>;
 
 const SESSION = object<ResolvedSession>(
   {

@@ -17,7 +17,7 @@ import type { Grant } from '../lanes/lane-call.js';
 import type { LaneReport } from '../lanes/lane-report.js';
 import type { HeldBy, LineStatistics } from '../lanes/line-statistics.js';
 import { LockTable, resolveLocks } from '../lanes/lock-table.js';
-import type { ResolvedLane } from '../options/resolve-lane.js';
+import type { ResolvedLane } from '../lanes/resolved-lane.js';
 import type { ResolvedRunOptions } from '../options/resolve-options.js';
 
 /** What the runs of a runtime share: lanes, by their options and share, and locks. */

@@ -7,19 +7,17 @@
 
 import { now, ORIGIN } from '../../protocol/control-cell.js';
 import type { EncodedValue } from '../../protocol/encoded-value.js';
-import { isHeddleError, OptionError } from '../../protocol/errors.js';
 import type { SettledMessage, Submission } from '../../protocol/messages.js';
 import { type AttemptTimes, type Failed, unsuccessful } from '../../protocol/outcome.js';
-import { describe, reviveError } from '../../protocol/serialized-error.js';
+import { reviveError } from '../../protocol/serialized-error.js';
 import { taskKey } from '../../protocol/task-key.js';
 import { isTransfer } from '../../protocol/transfer.js';
 import type { RecordableBlock, Recorder } from '../../session/recorder.js';
 import { type Chunk, indexOf } from '../executor/executor.js';
 import type { Counters } from '../figures/counters.js';
 import type { EventHub } from '../figures/events.js';
-import { backoffMs } from '../lanes/backoff.js';
 import type { Gate } from '../lanes/gate.js';
-import type { Decision } from '../lanes/lane-call.js';
+import { decideRetry, type FailedAttempt, type RetryDecision } from '../lanes/retry-decision.js';
 import type { ResolvedRunOptions } from '../options/resolve-options.js';
 import { identityOf, type OutcomeBlock, SucceededBlock, UnsuccessfulBlock } from './outcome-block.js';
 import type { Output } from './output.js';
@@ -123,37 +121,36 @@ export class Settler {
    * @param isCutOff - it did not end by itself: nobody knows how far it came
    */
   fail(chunk: Chunk, position: number, error: Error, attempt: AttemptTimes, isCutOff = false): void {
-    const { options, counters, events } = this.#host;
-    const next = this.#next(chunk, position, error);
-    if (next !== undefined) {
-      const { delayMs, isCharged } = next;
-      const again = single(chunk, position, {
-        attempt: isCharged ? chunk.attempt + 1 : chunk.attempt,
-        refunds: isCharged ? chunk.refunds : chunk.refunds + 1,
-        isolated: false,
-        troubles: 0,
-        interrupted: isCutOff && chunk.job === undefined,
-      });
-      // A job goes on, whatever the look at it came to.
-      if (chunk.job !== undefined) this.#host.gate()?.keepLocks(chunk);
-      if (isCharged) counters.retries++;
-      if (events.isRead) {
-        events.emit({
-          type: 'task-retry',
-          ...named(chunk, position),
-          attempt: chunk.attempt,
-          error,
-          delayMs,
-        });
-      }
-      this.#host.retry(again, delayMs);
-    } else {
-      const isStopped = this.#host.isStopping() && chunk.attempt < options.retry.attempts;
-      // A job that could not be asked about goes on: a later run asks again.
-      const isLeft = chunk.job !== undefined && this.#host.gate()?.isPassing(chunk) === true;
-      this.finish(chunk, position, isStopped || isLeft ? 'aborted' : 'failed', error, attempt);
+    const { counters, events } = this.#host;
+    const decision = this.#decide(chunk, position, error);
+    if (decision.kind !== 'again') {
+      const isLeft = decision.kind === 'left';
+      this.finish(chunk, position, isLeft ? 'aborted' : 'failed', error, attempt);
       if (isLeft) this.#host.onLeft(error);
+      return;
     }
+    const { afterMs, isCharged } = decision;
+    const again = single(chunk, position, {
+      attempt: isCharged ? chunk.attempt + 1 : chunk.attempt,
+      refunds: isCharged ? chunk.refunds : chunk.refunds + 1,
+      isolated: false,
+      troubles: 0,
+      interrupted: isCutOff && chunk.job === undefined,
+    });
+    // A job goes on, whatever the look at it came to.
+    if (chunk.job !== undefined) this.#host.gate()?.keepLocks(chunk);
+    if (isCharged) counters.retries++;
+    if (events.isRead) {
+      const { attempt: failed } = chunk;
+      events.emit({
+        type: 'task-retry',
+        ...named(chunk, position),
+        attempt: failed,
+        error,
+        delayMs: afterMs,
+      });
+    }
+    this.#host.retry(again, afterMs);
   }
 
   /** Gives a task without a value its outcome. */
@@ -169,40 +166,27 @@ export class Settler {
     if (status === 'failed') this.#host.onFailure(outcome.index, error);
   }
 
-  /** The next attempt of a task whose attempt failed; undefined: there is none. */
-  #next(chunk: Chunk, position: number, error: Error): Decision {
+  /** What the failure means. Asked in any case: it concerns the other tasks of the lane as well. */
+  #decide(chunk: Chunk, position: number, error: Error): RetryDecision {
     const { options, random } = this.#host;
-    const { retry, hasRetry } = options;
-    const mayRepeat =
-      !isTransfer(chunk.inputs[position]) &&
-      !this.#host.isStopping() &&
-      !isHeddleError(error, 'HEDDLE_INTERRUPTED');
+    const { attempt, refunds, job, inputs } = chunk;
+    const failed: FailedAttempt = {
+      error,
+      attempt,
+      refunds,
+      policy: options.retry,
+      isRetryAsked: options.hasRetry,
+      isTransferred: isTransfer(inputs[position]),
+      isStopping: this.#host.isStopping(),
+      isOnce: this.#host.isOnce(),
+      isJob: job !== undefined,
+    };
     try {
-      // Told in any case: it concerns the other tasks of the lane as well.
-      const judged = this.#host.gate()?.failed(chunk, error, {
-        mayRepeat,
-        isOnce: this.#host.isOnce() && chunk.job === undefined,
-        isWorth: () => this.#isWorth(error, chunk.attempt),
-        retry: hasRetry ? retry : undefined,
-      });
-      if (judged !== undefined && judged !== 'unjudged') return judged;
-      if (judged === undefined && this.#host.gate() !== undefined) return undefined;
-      if (!mayRepeat || chunk.attempt >= retry.attempts || !this.#isWorth(error, chunk.attempt))
-        return undefined;
-      return { delayMs: backoffMs(retry, chunk.attempt + 1, random), isCharged: true };
+      return this.#host.gate()?.failed(chunk, failed) ?? decideRetry(failed, random);
     } catch (cause) {
       this.#host.onFatal(cause);
-      return undefined;
+      return { kind: 'left' };
     }
-  }
-
-  #isWorth(error: Error, attempt: number): boolean {
-    const isWorth: unknown = this.#host.options.retry.retryIf(error, attempt);
-    if (typeof isWorth === 'boolean') return isWorth;
-    throw new OptionError(
-      'retry.retryIf',
-      `Expected \`retry.retryIf\` to answer true or false, got ${describe(isWorth)}`,
-    );
   }
 
   /** The work of a task goes on elsewhere: it is asked about again, once its handle is kept. */

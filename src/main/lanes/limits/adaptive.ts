@@ -34,7 +34,7 @@ export interface ResolvedAdaptive {
  * A call that ended: answered, or ended by overload. Calls that failed otherwise must be left out: a refusal after a millisecond says nothing
  * about latency.
  */
-export interface CallEnd {
+export interface EndedCall {
   readonly now: number;
   readonly sentAt: number;
   readonly durationMs: number;
@@ -118,7 +118,7 @@ export class AdaptiveConcurrency {
   }
 
   /** A call ended. */
-  ended(call: CallEnd): void {
+  ended(call: EndedCall): void {
     const { now, sentAt, inFlight, isOverload } = call;
     if (isOverload) {
       if (sentAt > this.#cutAt) this.#cut(now);

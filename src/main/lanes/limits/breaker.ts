@@ -32,7 +32,7 @@ export interface ResolvedBreaker {
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 /** `neutral`: says nothing about the provider's health (throttled, conflict, permanent for this task) but that it answered. */
-export type CallEnd = 'ok' | 'failed' | 'neutral';
+export type CallResult = 'ok' | 'failed' | 'neutral';
 
 /** The window of the share: so many buckets of so many ms. */
 const BUCKETS = 20;
@@ -108,7 +108,7 @@ export class Breaker {
    * @param startedAt - time of its `take`
    * @param retryAfterMs - how long the provider asked to be left alone
    */
-  ended(now: number, how: CallEnd, isProbe: boolean, startedAt: number, retryAfterMs?: number): void {
+  ended(now: number, how: CallResult, isProbe: boolean, startedAt: number, retryAfterMs?: number): void {
     if (isProbe) this.#probed(now, how, retryAfterMs);
     else if (this.#state === 'closed' && startedAt > this.#openedAt) this.#count(now, how, retryAfterMs);
   }
@@ -123,7 +123,7 @@ export class Breaker {
     if (this.#state === 'closed') this.#open(now, undefined);
   }
 
-  #probed(now: number, how: CallEnd, retryAfterMs: number | undefined): void {
+  #probed(now: number, how: CallResult, retryAfterMs: number | undefined): void {
     if (!this.#isProbing) return;
     this.#isProbing = false;
     if (how === 'failed') return this.#open(now, retryAfterMs);
@@ -134,7 +134,7 @@ export class Breaker {
     this.#become('closed', now);
   }
 
-  #count(now: number, how: CallEnd, retryAfterMs: number | undefined): void {
+  #count(now: number, how: CallResult, retryAfterMs: number | undefined): void {
     if (how === 'neutral') return;
     const stretch = Math.floor(now / BUCKET_MS);
     const bucket = ((stretch % BUCKETS) + BUCKETS) % BUCKETS;
