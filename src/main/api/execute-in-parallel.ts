@@ -8,7 +8,7 @@
 
 import { availableParallelism } from 'node:os';
 import { integer, number, object, oneOf, optional, type Schema } from '../../text/schema.js';
-import { callback, instanceOf, MAX_COUNT, resolveWith } from '../options/option-checks.js';
+import { abortSignal, callback, MAX_COUNT, resolveWith } from '../options/option-checks.js';
 import { createRuntime } from './runtime.js';
 
 /** Options of {@link executeInParallel}. */
@@ -56,7 +56,7 @@ const PARALLEL_OPTIONS = object({
   concurrency: optional(integer(1, MAX_COUNT)),
   onProgress: optional(callback<NonNullable<ParallelOptions['onProgress']>>()),
   onError: optional(callback<NonNullable<ParallelOptions['onError']>>()),
-  signal: optional(instanceOf(AbortSignal, 'an AbortSignal')),
+  signal: optional(abortSignal),
 });
 
 /**

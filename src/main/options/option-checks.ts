@@ -70,9 +70,10 @@ export const folder: Schema<string> = (value, at) =>
     ? resolve(value)
     : at.refuse('the path of a folder', value);
 
-export function instanceOf<T>(type: abstract new (...args: never[]) => T, expected: string): Schema<T> {
-  return matching(expected, (value) => value instanceof type);
-}
+export const abortSignal: Schema<AbortSignal> = matching(
+  'an AbortSignal',
+  (value) => value instanceof AbortSignal,
+);
 
 /** Plain JSON, copied. */
 export const json: Schema<unknown> = (value, at) => {
