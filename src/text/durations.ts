@@ -1,10 +1,11 @@
-/**
- * Durations and counts, as users write them and as they like to read them.
- */
+/** Durations and counts, as users write them and read them. */
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds of a duration such as `500ms`, `5s`, `1.5m`, `1h`; undefined when it is none. A bare number has no unit: only `0` is taken. */
+/**
+ * Milliseconds of a duration such as `500ms`, `5s`, `1.5m`, `1h`; undefined for any other text. The only number
+ * without a unit is `0`.
+ */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim());
   if (match === null) return text.trim() === '0' ? 0 : undefined;
@@ -37,13 +38,14 @@ export function formatTime(time: Date): string {
   return `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
 }
 
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+
 /** "640 B", "1.2 MB" */
 export function formatBytes(bytes: number): string {
-  const unit = ['B', 'kB', 'MB', 'GB', 'TB'].findIndex(
-    (_, i, { length }) => bytes < 999.5 * 1000 ** i || i === length - 1,
-  );
-  const value = bytes / 1000 ** unit;
-  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${['B', 'kB', 'MB', 'GB', 'TB'][unit]}`;
+  let unit = 0;
+  let value = bytes;
+  for (; value >= 999.5 && unit < BYTE_UNITS.length - 1; unit++) value /= 1000;
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${BYTE_UNITS[unit]}`;
 }
 
 /** "12 400" */
@@ -57,7 +59,7 @@ export function formatRate(perSecond: number): string {
   return `${perSecond.toFixed(perSecond >= 1 ? 1 : 2)}/s`;
 }
 
-/** "1 task", "2 tasks" */
-export function plural(count: number, word: string): string {
-  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;
+/** "1 task", "2 tasks", "1 retry", "2 retries" */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }

@@ -1,6 +1,6 @@
-/** Suggestions for misspelt names. */
+/** Suggestions for misspelt names: "did you mean …?" */
 
-/** The known name that is nearest to a misspelt one, when it is near enough to be meant. */
+/** The known name nearest to a misspelt one; undefined when none is near enough to be meant. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;

@@ -1,9 +1,9 @@
 /** Text from outside (messages of tasks, inputs, keys, file names), made safe and short enough to show. */
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it finds them
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** Text from outside with every control character but tab and line feed made visible. */
+/** Makes every control character visible, except tab and line feed: text from outside must not steer a terminal. */
 export function clean(text: string): string {
   return text.replace(CONTROLS, (char) => {
     const code = char.charCodeAt(0);
@@ -11,13 +11,13 @@ export function clean(text: string): string {
   });
 }
 
-/** Text from outside on one line, cut to a length. */
+/** One line of safe text, cut to a length. */
 export function brief(text: string, length = 60): string {
   const line = clean(text.length > length * 4 ? text.slice(0, length * 4) : text).replace(/\s+/g, ' ');
   return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
 }
 
-/** Any input in a few characters. */
+/** Any input, in a few characters. */
 export function showInput(input: unknown, length = 60): string {
   if (typeof input === 'string') return brief(input, length);
   try {

@@ -36,6 +36,22 @@ function workFolder() {
 }
 
 describe('heddle status', () => {
+  it('of a session that a program made does not advise heddle resume, which cannot continue it', async () => {
+    using folder = workFolder();
+    const { createRuntime } = await import('heddle');
+    await using runtime = createRuntime();
+    const fails = async () => Promise.reject(new Error('no'));
+    await runtime.run(fails, [1], { session: folder.session('mine') }).report();
+
+    const status = await folder.heddle('status', 'mine');
+    const listed = await folder.heddle('resume');
+
+    expect(status.stdout).toMatch(/^session +mine +failed\n/);
+    expect(status.stdout).toContain('\nto continue, run the program that made this session again\n');
+    expect(status.stdout).not.toContain('heddle resume');
+    expect(listed.stderr).toContain('no session in .heddle/sessions has tasks left');
+  });
+
   it('of a run in progress says what is done and by which process; after kill -9 that it was cut off', async () => {
     using folder = workFolder();
     const run = await folder.hold('--session', 's');

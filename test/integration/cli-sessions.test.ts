@@ -204,7 +204,7 @@ describe('resume', () => {
     const listed = await folder.heddle(['resume']);
 
     expect([none.code, listed.code]).toEqual([2, 2]);
-    expect(none.stderr).toContain('there is none in .heddle/sessions');
+    expect(none.stderr).toContain('no session in .heddle/sessions has tasks left');
     expect(listed.stderr).toMatch(/\nopen +failed +1\/1 +1 /);
     expect(listed.stderr).not.toContain('\ndone');
   });

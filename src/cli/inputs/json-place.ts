@@ -1,8 +1,8 @@
 /**
  * Where a text stops being JSON.
  *
- * `JSON.parse` tells the place in some of its messages and not in others, differently in each Node.js version. Only texts that it
- * refused come here, so speed does not matter.
+ * `JSON.parse` names the place in some of its messages only, and each Node.js version words them differently. Only
+ * texts that it refused come here, so speed does not matter.
  */
 
 const SPACE = /[ \t\r\n]*/y;
@@ -31,9 +31,12 @@ export function lineAndColumn(text: string, at: number): { line: number; column:
   return { line: before.split('\n').length, column: at - before.lastIndexOf('\n') };
 }
 
-/** Reads values without recursion: `open` holds the closing brackets that are due. */
+type Step = 'value' | 'name' | 'after';
+
+/** Reads values without recursion: `#open` holds the closing brackets that are due. */
 class Scanner {
   readonly #text: string;
+  readonly #open: ('}' | ']')[] = [];
   #at = 0;
 
   constructor(text: string) {
@@ -41,48 +44,45 @@ class Scanner {
   }
 
   scan(): JsonProblem | undefined {
-    const open: ('}' | ']')[] = [];
-    for (;;) {
-      const problem = this.#value(open);
-      if (problem !== undefined) return problem;
-      // After a value: close what ends here, then either a comma with the next value, or the end.
-      let close = open.at(-1);
-      while (close !== undefined && this.#take(close)) {
-        open.pop();
-        close = open.at(-1);
-      }
-      if (close === undefined)
-        return this.#peek() === undefined ? undefined : this.#expected('the end of the text');
-      if (!this.#take(',')) return this.#expected(`"," or "${close}"`);
-      if (close === '}') {
-        const name = this.#name();
-        if (name !== undefined) return name;
-      }
+    let next: Step | JsonProblem | undefined = 'value';
+    while (typeof next === 'string') {
+      if (next === 'value') next = this.#value();
+      else if (next === 'name') next = this.#name();
+      else next = this.#after();
     }
+    return next;
   }
 
-  /** Reads a scalar, an empty container, or the start of containers down to their first scalar. */
-  #value(open: ('}' | ']')[]): JsonProblem | undefined {
-    for (;;) {
-      if (this.#take('[')) {
-        open.push(']');
-        if (this.#peek() === ']') return undefined;
-      } else if (this.#take('{')) {
-        open.push('}');
-        if (this.#peek() === '}') return undefined;
-        const name = this.#name();
-        if (name !== undefined) return name;
-      } else if (this.#peek() === '"') {
-        return this.#string();
-      } else {
-        return this.#match(SCALAR) ? undefined : this.#expected('a value');
-      }
+  /** A scalar, or the start of a container. */
+  #value(): Step | JsonProblem {
+    if (this.#take('[')) {
+      this.#open.push(']');
+      return this.#peek() === ']' ? 'after' : 'value';
     }
+    if (this.#take('{')) {
+      this.#open.push('}');
+      return this.#peek() === '}' ? 'after' : 'name';
+    }
+    if (this.#peek() === '"') return this.#string() ?? 'after';
+    return this.#match(SCALAR) ? 'after' : this.#expected('a value');
   }
 
-  #name(): JsonProblem | undefined {
+  #name(): Step | JsonProblem {
     if (this.#peek() !== '"') return this.#expected('a name in double quotes');
-    return this.#string() ?? (this.#take(':') ? undefined : this.#expected('":"'));
+    return this.#string() ?? (this.#take(':') ? 'value' : this.#expected('":"'));
+  }
+
+  /** After a value: a closing bracket, a comma, or the end of the text. */
+  #after(): Step | JsonProblem | undefined {
+    const close = this.#open.at(-1);
+    if (close === undefined)
+      return this.#peek() === undefined ? undefined : this.#expected('the end of the text');
+    if (this.#take(close)) {
+      this.#open.pop();
+      return 'after';
+    }
+    if (!this.#take(',')) return this.#expected(`"," or "${close}"`);
+    return close === '}' ? 'name' : 'value';
   }
 
   #string(): JsonProblem | undefined {

@@ -11,9 +11,9 @@ import { constants, type Stats, unlinkSync } from 'node:fs';
 import { access, type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ClosedPipe, OutputError, systemReason, UsageError } from '../shell/exit-codes.js';
+import { type StdoutWrite, stdoutError } from '../shell/shell.js';
 
-/** Writes to standard output; the callback tells how it went. */
-export type StdoutWrite = (data: string | Uint8Array, done: (error?: Error | null) => void) => boolean;
+export type { StdoutWrite };
 
 /** Takes bytes, one write at a time. */
 export interface Target {
@@ -50,12 +50,17 @@ export function stdoutTarget(stream: NodeJS.WriteStream, write: StdoutWrite): Ta
   };
 }
 
-function stdoutError(error: Error): Error {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED' || code === 'ECONNRESET') {
-    return new ClosedPipe('standard output was closed', { cause: error });
-  }
-  return new OutputError(`standard output cannot be written: ${systemReason(error)}`, { cause: error });
+/**
+ * The file of `-o`, or standard output without one.
+ *
+ * @param write - writes to standard output, where a command has replaced the stream's own
+ * @throws what {@link fileTarget} throws
+ */
+export async function openTarget(
+  output: string | undefined,
+  write: StdoutWrite = process.stdout.write.bind(process.stdout),
+): Promise<Target> {
+  return output === undefined ? stdoutTarget(process.stdout, write) : fileTarget('-o', output);
 }
 
 /**

@@ -1,20 +1,19 @@
 /**
- * Completion scripts for shells, made of the tables of commands and flags.
+ * Completion scripts for shells, made from the table of commands.
  *
- * Names of sessions are listed by `compgen -d` and by fish's own lister, never put into a word list: bash would expand one, and a folder
- * may have any name.
+ * Names of sessions are listed by `compgen -d` and by fish's own lister, never put into a word list: a folder may have
+ * any name, and bash would expand the words.
  */
 
-import { COMMANDS, type CommandRow } from '../commands/commands.js';
+import { COMMANDS } from '../commands/commands.js';
+import { type CommandRow, fullName } from './command-row.js';
 import type { Flag } from './flag.js';
 
-const TABLE: readonly CommandRow[] = Object.values(COMMANDS);
-const NAMES = [...new Set(TABLE.map(({ group, name }) => group ?? name)), 'completion', 'help'];
-/** The words that stand in front of the commands of an integration. */
-const GROUPS = [...new Set(TABLE.flatMap(({ group }) => group ?? []))];
+const GROUPS = [...new Set(COMMANDS.flatMap(({ group }) => group?.name ?? []))];
+const NAMES = [...new Set(COMMANDS.map(({ group, name }) => group?.name ?? name)), 'completion', 'help'];
 const SHELLS = ['bash', 'zsh', 'fish'];
 
-/** The script of a shell; undefined for one that is not known. */
+/** The script for a shell; undefined for an unknown one. */
 export function completionScript(shell: string): string | undefined {
   switch (shell) {
     case 'bash':
@@ -34,59 +33,37 @@ function namesOf(flag: Flag): string[] {
   return flag.spec.split(/[ ,]+/).filter((part) => part.startsWith('-'));
 }
 
-/** The commands of a group: "call" */
-function commandsOf(group: string): string {
-  return TABLE.filter((row) => row.group === group)
-    .map(({ name }) => name)
-    .join(' ');
+function takesSession(flag: Flag): boolean {
+  return flag.spec.startsWith('--session ');
 }
 
-/** What a command is called within a script. */
-function idOf({ group, name }: CommandRow): string {
-  return group === undefined ? name : `${group}_${name}`;
+/** The name of a command within a script. */
+function idOf(row: CommandRow): string {
+  return fullName(row).replace(' ', '_');
 }
 
 function bash(): string {
-  const choices = TABLE.flatMap((row) =>
-    row.flags.flatMap((flag) =>
-      flag.choices === undefined
-        ? []
-        : namesOf(flag).map(
-            (flagName) =>
-              `    ${idOf(row)}:${flagName}) COMPREPLY=( $(compgen -W "${flag.choices?.join(' ')}" -- "$word") ); return ;;`,
-          ),
-    ),
-  );
-  const flagsOf = TABLE.map(
-    (row) => `    ${idOf(row)}) flags="${row.flags.flatMap(namesOf).join(' ')} --help" ;;`,
-  );
-  const groups = GROUPS.map(
-    (group) =>
-      `    ${group}) if [[ $COMP_CWORD -eq 2 ]]; then COMPREPLY=( $(compgen -W "${commandsOf(group)}" -- "$word") ); return; fi
-      command=${group}_\${COMP_WORDS[2]} ;;`,
-  );
-  const withSession = TABLE.filter(({ takesSession }) => takesSession).map(({ name }) => name);
   return `# heddle completion for bash: add to ~/.bashrc
 #   source <(heddle completion bash)
 _heddle() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]} flags=
   COMPREPLY=()
   case "$before" in
-    heddle|help) COMPREPLY=( $(compgen -W "${NAMES.join(' ')}" -- "$word") ); return ;;
-    completion) COMPREPLY=( $(compgen -W "${SHELLS.join(' ')}" -- "$word") ); return ;;
+    heddle|help) ${offer(NAMES)}; return ;;
+    completion) ${offer(SHELLS)}; return ;;
   esac
   case "$command" in
-${groups.join('\n')}
+${GROUPS.map(bashGroup).join('\n')}
   esac
   case "$command:$before" in
-${choices.join('\n')}
-    run:--session|http_call:--session|${withSession.map((name) => `${name}:${name}`).join('|')})
+${COMMANDS.flatMap(bashChoices).join('\n')}
+    ${COMMANDS.flatMap(bashSessions).join('|')})
       if [[ $word != -* ]]; then
         COMPREPLY=( $(cd .heddle/sessions 2>/dev/null && compgen -d -- "$word") $(compgen -d -- "$word") ); return
       fi ;;
   esac
   case "$command" in
-${flagsOf.join('\n')}
+${COMMANDS.map((row) => `    ${idOf(row)}) flags="${row.flags.flatMap(namesOf).join(' ')} --help" ;;`).join('\n')}
   esac
   if [[ $word == -* ]]; then
     COMPREPLY=( $(compgen -W "$flags" -- "$word") )
@@ -98,35 +75,66 @@ complete -o filenames -F _heddle heddle
 `;
 }
 
-function fish(): string {
-  const sessions = "'(command ls .heddle/sessions 2>/dev/null)'";
-  const lines = TABLE.flatMap(({ group, name, help, flags, takesSession }: CommandRow) => {
-    const within = group === undefined ? '' : `__fish_seen_subcommand_from ${group}; and `;
-    const seen = `-n '${within}__fish_seen_subcommand_from ${name}'`;
-    const unseen =
-      group === undefined ? '__fish_use_subcommand' : `'${within}not __fish_seen_subcommand_from ${name}'`;
-    return [
-      `complete -c heddle -n ${unseen} -f -a ${name} -d '${escaped(help)}'`,
-      ...(takesSession === true ? [`complete -c heddle ${seen} -a ${sessions}`] : []),
-      ...flags.map((flag) => {
-        const names = namesOf(flag).map((flagName) =>
-          flagName.startsWith('--') ? `-l ${flagName.slice(2)}` : `-s ${flagName.slice(1)}`,
-        );
-        return `complete -c heddle ${seen} ${names.join(' ')}${fishValue(flag, sessions)} -d '${escaped(flag.help)}'`;
-      }),
-    ];
+function offer(words: readonly string[]): string {
+  return `COMPREPLY=( $(compgen -W "${words.join(' ')}" -- "$word") )`;
+}
+
+function bashGroup(group: string): string {
+  const commands = COMMANDS.filter((row) => row.group?.name === group).map(({ name }) => name);
+  return `    ${group}) if [[ $COMP_CWORD -eq 2 ]]; then ${offer(commands)}; return; fi
+      command=${group}_\${COMP_WORDS[2]} ;;`;
+}
+
+/** The flags of a command whose values are listed. */
+function bashChoices(row: CommandRow): string[] {
+  return row.flags.flatMap((flag) => {
+    const { choices } = flag;
+    if (choices === undefined) return [];
+    return namesOf(flag).map((name) => `    ${idOf(row)}:${name}) ${offer(choices)}; return ;;`);
   });
+}
+
+/** Where the word after is a session: "run:--session", "resume:resume". */
+function bashSessions(row: CommandRow): string[] {
+  return [
+    ...row.flags.filter(takesSession).map(() => `${idOf(row)}:--session`),
+    ...(row.takesSession === true ? [`${idOf(row)}:${row.name}`] : []),
+  ];
+}
+
+const FISH_SESSIONS = "'(command ls .heddle/sessions 2>/dev/null)'";
+
+function fish(): string {
   return `# heddle completion for fish: save as ~/.config/fish/completions/heddle.fish
 complete -c heddle -n __fish_use_subcommand -f -a '${[...GROUPS, 'completion', 'help'].join(' ')}'
 complete -c heddle -n '__fish_seen_subcommand_from completion' -f -a '${SHELLS.join(' ')}'
-${lines.join('\n')}
+${COMMANDS.flatMap(fishLines).join('\n')}
 `;
 }
 
-function fishValue(flag: Flag, sessions: string): string {
+function fishLines({ group, name, help, flags, takesSession: hasSession }: CommandRow): string[] {
+  const within = group === undefined ? '' : `__fish_seen_subcommand_from ${group.name}; and `;
+  const seen = `-n '${within}__fish_seen_subcommand_from ${name}'`;
+  const unseen =
+    group === undefined ? '__fish_use_subcommand' : `'${within}not __fish_seen_subcommand_from ${name}'`;
+  return [
+    `complete -c heddle -n ${unseen} -f -a ${name} -d '${escaped(help)}'`,
+    ...(hasSession === true ? [`complete -c heddle ${seen} -a ${FISH_SESSIONS}`] : []),
+    ...flags.map((flag) => `complete -c heddle ${seen} ${fishFlag(flag)} -d '${escaped(flag.help)}'`),
+  ];
+}
+
+function fishFlag(flag: Flag): string {
+  const names = namesOf(flag).map((name) =>
+    name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`,
+  );
+  return `${names.join(' ')}${fishValue(flag)}`;
+}
+
+function fishValue(flag: Flag): string {
   if (!flag.spec.includes('<')) return '';
   if (flag.choices !== undefined) return ` -x -a '${flag.choices.join(' ')}'`;
-  if (flag.spec.startsWith('--session ')) return ` -r -F -a ${sessions}`;
+  if (takesSession(flag)) return ` -r -F -a ${FISH_SESSIONS}`;
   return flag.isFile === true ? ' -r -F' : ' -x';
 }
 

@@ -1,15 +1,15 @@
 /**
- * Exit codes of the command, and the errors that stand for them inside it.
+ * Exit codes of the command, and the errors that carry them.
  *
- * A signal has no code here: the command ends itself with that signal, so that shells see it.
+ * A signal has no code here: the command ends itself with the signal that it received, so that shells see it.
  */
 
 import type { EndSignal } from './signals.js';
 
-/** How the command ends: with a code, or with the signal that it got. */
+/** How the command ends: with a code, or with the signal that it received. */
 export type Ending = { readonly code: number } | { readonly signal: EndSignal };
 
-/** What the command exits with. */
+/** Exit codes. */
 export const EXIT = {
   /** Every task succeeded. */
   ok: 0,
@@ -29,45 +29,51 @@ export const EXIT = {
   output: 74,
 } as const;
 
-/** Something that the user has to mend: exit code 2, the message alone and no stack trace. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+/** An error that the user can act on: the command prints its message alone and exits with its code. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError';
+  readonly exitCode: number;
 
-/** Output, or the session, could not be written: exit code 74. */
-export class OutputError extends Error {
-  override readonly name = 'OutputError';
-}
-
-/** The session is in use, or cannot be continued: exit code 6 or 7. */
-export class SessionProblem extends Error {
-  override readonly name = 'SessionProblem';
-  readonly exitCode: 6 | 7;
-
-  constructor(message: string, exitCode: 6 | 7, options?: { cause?: unknown }) {
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
     super(message, options);
     this.exitCode = exitCode;
   }
 }
 
-/** The exit code of an error; undefined for one that is a bug. */
-export function exitCodeOf(error: unknown): number | undefined {
-  if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof OutputError) return EXIT.output;
-  return error instanceof SessionProblem ? error.exitCode : undefined;
+/** Wrong usage, or input that the user has to fix. */
+export class UsageError extends CommandError {
+  override readonly name = 'UsageError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.usage, options);
+  }
 }
 
-/** Whoever reads standard output has gone away: the run ends without a word. */
+/** Output, or the session, could not be written. */
+export class OutputError extends CommandError {
+  override readonly name = 'OutputError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.output, options);
+  }
+}
+
+/** The session is in use, or cannot be continued. */
+export class SessionProblem extends CommandError {
+  override readonly name = 'SessionProblem';
+}
+
+/** The reader of standard output is gone: the command ends without a message, with exit code 0. */
 export class ClosedPipe extends Error {
   override readonly name = 'ClosedPipe';
 }
 
-/** A signal came before the first task started. */
+/** A signal arrived before the first task started. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
-/** The words of a system error, without its code and call: "no space left on device". */
+/** The reason in a system error, without code and call: "no space left on device". */
 export function systemReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const words = /^[A-Z0-9_]+: ([^,]+)/.exec(message ?? '')?.[1];

@@ -1,6 +1,4 @@
-/**
- * A row of a table of flags. Parsing, help, completion and the test of docs/cli.md are made of such rows.
- */
+/** A row of a table of flags. Parsing, help, completion and the test of docs/cli.md are made from such rows. */
 
 import { InvalidArgumentError, Option } from 'commander';
 
@@ -17,24 +15,29 @@ export interface Flag {
   readonly isFile?: true;
 }
 
+/** The flags of commands that only look at sessions. */
+export const COMMON_FLAGS: readonly Flag[] = [
+  { spec: '--verbose', help: 'stack traces of errors' },
+  { spec: '--no-color', help: 'no colours (NO_COLOR does the same)' },
+];
+
+export const JSON_FLAG: Flag = { spec: '--json', help: 'as JSON' };
+
 /** A table as commander's options. */
 export function optionsOf(flags: readonly Flag[]): Option[] {
-  return flags.map((flag) => {
-    const option = new Option(flag.spec, flag.help);
-    if (flag.group !== undefined) option.helpGroup(flag.group);
-    if (flag.choices !== undefined) {
-      const { choices } = flag;
-      option.argParser((text: string) => {
-        if (!choices.includes(text)) throw new InvalidArgumentError(`Expected ${list(choices)}.`);
-        return text;
-      });
-    }
-    if (flag.parse !== undefined) option.argParser(flag.parse);
-    if (flag.conflicts !== undefined) option.conflicts(flag.conflicts);
+  return flags.map(({ spec, help, group, choices, parse, conflicts }) => {
+    const option = new Option(spec, help);
+    if (group !== undefined) option.helpGroup(group);
+    if (choices !== undefined) option.argParser(oneOf(choices));
+    if (parse !== undefined) option.argParser(parse);
+    if (conflicts !== undefined) option.conflicts(conflicts);
     return option;
   });
 }
 
-function list(choices: readonly string[]): string {
-  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+function oneOf(choices: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (choices.includes(text)) return text;
+    throw new InvalidArgumentError(`Expected ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}.`);
+  };
 }

@@ -7,12 +7,11 @@ import { plural } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
 import type { Feed } from '../../inputs/feed.js';
 import type { Results } from '../../results/results.js';
-import type { StdoutWrite } from '../../results/targets.js';
-import { OutputError, systemReason } from '../../shell/exit-codes.js';
+import { print, type StdoutWrite } from '../../shell/shell.js';
 import type { EndSignal } from '../../shell/signals.js';
 import { version } from '../../shell/version.js';
-import type { SessionOfRun } from '../sessions/session-of-run.js';
 import type { RunParts } from './run-command.js';
+import type { SessionOfRun } from './session-of-run.js';
 import { type Summary, summarize, summaryText } from './summary.js';
 
 /** What there is to sum up. */
@@ -51,7 +50,7 @@ export async function closeSummary(parts: SummaryParts): Promise<void> {
   else messages.info(summaryText(summary, messages.colors, hints(parts, summary)));
   if (flags.json !== true) return;
   if (flags.output === undefined) messages.line(JSON.stringify(summary));
-  else await writeOut(parts.writeStdout, `${JSON.stringify(summary)}\n`);
+  else await print(`${JSON.stringify(summary)}\n`, parts.writeStdout);
 }
 
 /** What to do next, or what to look at. */
@@ -107,14 +106,4 @@ function isJson(input: unknown): boolean {
   } catch {
     return false;
   }
-}
-
-function writeOut(write: StdoutWrite, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    write(text, (error) => {
-      const isClosed = (error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE';
-      if (error == null || isClosed) resolve();
-      else reject(new OutputError(`standard output cannot be written: ${systemReason(error)}`));
-    });
-  });
 }

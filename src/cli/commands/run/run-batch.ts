@@ -22,13 +22,14 @@ import { Feed } from '../../inputs/feed.js';
 import { EventLog } from '../../progress/event-log.js';
 import { LineWriter } from '../../results/line-writer.js';
 import { Results } from '../../results/results.js';
-import { fileTarget, type StdoutWrite, stdoutTarget } from '../../results/targets.js';
+import { fileTarget, openTarget } from '../../results/targets.js';
 import { ClosedPipe, type Ending, EXIT } from '../../shell/exit-codes.js';
 import { classify } from '../../shell/fatal.js';
+import type { StdoutWrite } from '../../shell/shell.js';
 import type { EndSignal } from '../../shell/signals.js';
-import { SessionOfRun } from '../sessions/session-of-run.js';
 import { closeSummary } from './close-summary.js';
 import type { RunParts } from './run-command.js';
+import { SessionOfRun } from './session-of-run.js';
 import { failedFormat } from './settings.js';
 
 /** What a batch needs. */
@@ -88,9 +89,7 @@ class Batch {
       if (process.stdout.isTTY) display.erase();
       return writeStdout(data, done);
     };
-    const target =
-      output === undefined ? stdoutTarget(process.stdout, write) : await fileTarget('-o', output);
-    const lines = new LineWriter(target, onError);
+    const lines = new LineWriter(await openTarget(output, write), onError);
     this.#lines = lines;
     signals.atOnce(() => lines.discardNow());
     if (failedOut !== undefined) {

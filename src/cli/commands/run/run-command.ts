@@ -13,10 +13,10 @@ import { type Checked, checkInputs } from '../../inputs/check.js';
 import type { InputSource } from '../../inputs/input-source.js';
 import { type Bytes, openSources } from '../../inputs/sources.js';
 import { createDisplay, type Display, progressMode } from '../../progress/display.js';
-import type { StdoutWrite } from '../../results/targets.js';
-import { type Ending, EXIT, Interrupted } from '../../shell/exit-codes.js';
-import { Signals } from '../../shell/signals.js';
-import { Messages } from '../../shell/terminal.js';
+import { type Ending, EXIT } from '../../shell/exit-codes.js';
+import { print, type Shell, type StdoutWrite } from '../../shell/shell.js';
+import type { Signals } from '../../shell/signals.js';
+import type { Messages } from '../../shell/terminal.js';
 import type { SessionPlace } from '../sessions/place.js';
 import type { RunFlags } from './run-flags.js';
 import { resolveSettings, type Settings } from './settings.js';
@@ -30,40 +30,36 @@ export interface RunRequest {
   readonly session?: SessionPlace;
 }
 
-/** Runs `heddle run`. What the user has to mend is told here; only bugs throw. */
-export async function runCommand(request: RunRequest): Promise<Ending> {
-  const { flags } = request;
-  const mode = progressMode(flags.progress, flags.quiet === true);
-  const messages = new Messages({
-    stream: process.stderr,
-    env: process.env,
-    color: flags.color,
-    verbosity: flags.quiet === true ? 'quiet' : flags.verbose === true ? 'verbose' : 'normal',
-    isJson: mode === 'json',
-  });
-  const signals = new Signals();
+/** Runs `heddle run`. */
+export function runCommand(
+  [module, args]: readonly [module: string, inputs: readonly string[]],
+  flags: RunFlags,
+  shell: Shell,
+): Promise<Ending> {
+  return runTask({ module, args, flags }, shell);
+}
+
+/** Runs a task module over inputs, in a new session or in the one of the request. */
+export async function runTask({ module, args, flags, session }: RunRequest, shell: Shell): Promise<Ending> {
+  const { messages } = shell;
+  const signals = shell.catchSignals();
+  const mode = flags.dryRun === true ? 'none' : progressMode(flags.progress, flags.quiet === true);
   let display: Display | undefined;
   try {
-    const settings = resolveSettings(request.module, flags, request.session);
+    const settings = resolveSettings(module, flags, session);
     const sources = await openSources({
-      args: request.args,
+      args,
       globs: flags.glob ?? [],
       files: flags.input ?? [],
       format: flags.format,
       cwd: process.cwd(),
       stdin: { isTerminal: () => isatty(0), open: () => process.stdin as Bytes },
     });
-    display = await createDisplay(flags.dryRun === true ? 'none' : mode, clean(settings.label), messages);
+    display = await createDisplay(mode, clean(settings.label), messages);
     display.starting();
-    return await checkAndRun({ settings, args: request.args, sources, display, messages, signals });
-  } catch (error) {
-    display?.stop();
-    if (error instanceof Interrupted && signals.received !== undefined) return { signal: signals.received };
-    const { tellError } = await import('../../shell/fatal.js');
-    return tellError(error, messages);
+    return await checkAndRun({ settings, args, sources, display, messages, signals });
   } finally {
     display?.stop();
-    signals.close();
   }
 }
 
@@ -119,11 +115,9 @@ async function dryRun(
     ...first.map(
       (input, i) => `  ${i}  ${keyOf === undefined ? '' : `${clean(keyOf(input))}  `}${showInput(input, 90)}`,
     ),
-    ...(total > first.length
-      ? [`  and ${plural(total - first.length, 'more input')}`.replace(/inputs$/, '')]
-      : []),
+    ...(total > first.length ? [`  and ${plural(total - first.length, 'input')} more`] : []),
   ];
-  await new Promise<void>((resolve) => write(`${lines.join('\n').trimEnd()}\n`, () => resolve()));
+  await print(`${lines.join('\n').trimEnd()}\n`, write);
   if (badRows > 0) messages.warn(`${plural(badRows, 'input')} cannot be used; each would be a failed task`);
   return { code: EXIT.ok };
 }

@@ -1,12 +1,12 @@
 /**
- * How a session stands, in one word, and the list of all of them.
+ * The state of a session in one word, and the list of all sessions.
  *
  *   running     a process works on it
  *   unreadable  it cannot be read at all, such as one that a newer release wrote
- *   damaged     something in it cannot be read; `heddle verify` says what
- *   killed      a run says that it is running, and its process is gone
+ *   damaged     a part of it cannot be read; `heddle verify` names it
+ *   killed      a run is recorded as running, but its process is gone
  *   aborted     the newest run was stopped before its end
- *   unfinished  nothing is running, and tasks are left: shards that were never started, or inputs that are new
+ *   unfinished  nothing is running, and tasks are left: shards that were not started, or new inputs
  *   failed      every task has an outcome, and some failed
  *   completed   every task succeeded
  */
@@ -14,9 +14,10 @@
 import { isHeddleError, listSessions, type Session, type SessionStatus } from '../../../main/index.js';
 import { formatAge, formatCount } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
-import { SESSIONS } from './place.js';
+import { print } from '../../shell/shell.js';
+import { SESSIONS_FOLDER } from './place.js';
 
-/** The word. */
+/** The state in one word. */
 export type SessionState =
   | 'running'
   | 'unreadable'
@@ -41,7 +42,7 @@ export interface SessionRow {
   readonly problem: string | undefined;
 }
 
-/** The word for a session. */
+/** The state of a session. */
 export function stateOf({ runs, damages, succeeded, failed, total }: SessionStatus): SessionState {
   if (runs.some((run) => run.isAlive)) return 'running';
   if (damages.length > 0) return 'damaged';
@@ -52,41 +53,31 @@ export function stateOf({ runs, damages, succeeded, failed, total }: SessionStat
   return failed > 0 ? 'failed' : 'completed';
 }
 
-/** Whether there is anything left to do. */
+/** Whether any tasks are left to run. */
 export function canResume(state: SessionState): boolean {
   return state !== 'running' && state !== 'completed' && state !== 'unreadable';
+}
+
+/** Whether `heddle run` made the session: one made by a program has no command to run again. */
+export function hasCommand(identity: SessionStatus['identity']): boolean {
+  return identity === undefined || (identity.command ?? undefined) !== undefined;
 }
 
 /** The sessions with a name, the newest last. */
 export async function listRows(): Promise<SessionRow[]> {
   const rows: SessionRow[] = [];
-  for (const { name, session } of listSessions(SESSIONS)) {
+  for (const { name, session } of listSessions(SESSIONS_FOLDER)) {
     const row = await rowOf(name, session);
     if (row !== undefined) rows.push(row);
   }
   return rows.sort((a, b) => a.changedAt.getTime() - b.changedAt.getTime());
 }
 
-/** Undefined when it is gone by now. */
+/** Undefined when it no longer exists. */
 async function rowOf(name: string, session: Session): Promise<SessionRow | undefined> {
   try {
     const { bytes, changedAt } = session.size();
-    const place = { name, path: session.path, bytes, changedAt };
-    try {
-      const status = await session.status();
-      const { succeeded, failed, total, damages } = status;
-      return { ...place, state: stateOf(status), succeeded, failed, total, problem: damages[0] };
-    } catch (error) {
-      if (!isHeddleError(error) || error.code === 'HEDDLE_SESSION_NOT_FOUND') throw error;
-      return {
-        ...place,
-        state: 'unreadable',
-        succeeded: 0,
-        failed: 0,
-        total: undefined,
-        problem: error.message,
-      };
-    }
+    return { name, path: session.path, bytes, changedAt, ...(await factsIn(session)) };
   } catch (error) {
     if (isHeddleError(error, 'HEDDLE_SESSION_NOT_FOUND')) return undefined;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -94,7 +85,20 @@ async function rowOf(name: string, session: Session): Promise<SessionRow | undef
   }
 }
 
-/** "120/400", or "120" when the length of the batch is not known. */
+type RowFacts = Pick<SessionRow, 'state' | 'succeeded' | 'failed' | 'total' | 'problem'>;
+
+async function factsIn(session: Session): Promise<RowFacts> {
+  try {
+    const status = await session.status();
+    const { succeeded, failed, total, damages } = status;
+    return { state: stateOf(status), succeeded, failed, total, problem: damages[0] };
+  } catch (error) {
+    if (!isHeddleError(error) || error.code === 'HEDDLE_SESSION_NOT_FOUND') throw error;
+    return { state: 'unreadable', succeeded: 0, failed: 0, total: undefined, problem: error.message };
+  }
+}
+
+/** "120/400", or "120" when the length of the batch is unknown. */
 export function doneText({
   succeeded,
   failed,
@@ -104,7 +108,7 @@ export function doneText({
   return total === undefined ? done : `${done}/${formatCount(total)}`;
 }
 
-/** One line for each, in columns. */
+/** One line per session, in columns. */
 export function listText(rows: readonly SessionRow[], now: Date): string {
   return columns([
     ['NAME', 'STATE', 'DONE', 'FAILED', 'CHANGED'],
@@ -116,6 +120,15 @@ export function listText(rows: readonly SessionRow[], now: Date): string {
       `${formatAge(now.getTime() - row.changedAt.getTime())} ago`,
     ]),
   ]);
+}
+
+/** Prints the list of sessions. */
+export async function printList(isJson: boolean): Promise<void> {
+  const rows = await listRows();
+  if (isJson) await print(`${JSON.stringify(rows)}\n`);
+  else if (rows.length === 0)
+    await print(`There are no sessions in ${SESSIONS_FOLDER}; heddle run makes one.\n`);
+  else await print(`${listText(rows, new Date())}\n`);
 }
 
 function columns(rows: readonly (readonly string[])[]): string {

@@ -20,7 +20,9 @@ export interface SessionPlace {
 }
 
 /** The folder of sessions with a name, in the working folder. */
-export const SESSIONS = '.heddle/sessions';
+export const SESSIONS_FOLDER = '.heddle/sessions';
+/** How help names a session argument. */
+export const SESSION_HELP = 'a name under .heddle/sessions/, or a folder';
 const HOME = '.heddle';
 /** What to do when sessions cannot be there. */
 export const ELSEWHERE =
@@ -34,7 +36,7 @@ const MAX_LABEL = 50;
 export function placeOf(text: string, cwd: string): SessionPlace {
   if (isFolder(text)) return { text, path: resolve(cwd, text) };
   const isName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(text) && text.length <= MAX_NAME;
-  if (isName) return { text, path: resolve(cwd, SESSIONS, text) };
+  if (isName) return { text, path: resolve(cwd, SESSIONS_FOLDER, text) };
   throw new UsageError(
     `"${text}" is no name of a session: a name holds letters, digits, ".", "_" and "-", up to ${MAX_NAME}, and begins with a letter or digit; ` +
       'for a folder write it with a slash, such as ./folder',
@@ -51,10 +53,10 @@ function isFolder(text: string): boolean {
 /** Makes the folder of sessions, if the session is one of those in it. Git is told to leave it alone. */
 export function makeHome({ path }: SessionPlace, cwd: string): void {
   const home = resolve(cwd, HOME);
-  if (resolve(path, '..') !== resolve(cwd, SESSIONS)) return;
+  if (resolve(path, '..') !== resolve(cwd, SESSIONS_FOLDER)) return;
   try {
     if (tryFolder(home)) writeFileSync(join(home, '.gitignore'), '*\n', { mode: 0o600 });
-    tryFolder(resolve(cwd, SESSIONS));
+    tryFolder(resolve(cwd, SESSIONS_FOLDER));
   } catch (error) {
     throw homeError(error);
   }
@@ -69,7 +71,7 @@ export function makeNew(module: string, cwd: string, now: Date): SessionPlace {
   const name = `${stamp(now)}-${labelOf(module)}`;
   for (let i = 1; ; i++) {
     const text = i === 1 ? name : `${name}-${i}`;
-    const place = { text, path: resolve(cwd, SESSIONS, text) };
+    const place = { text, path: resolve(cwd, SESSIONS_FOLDER, text) };
     makeHome(place, cwd);
     try {
       if (tryFolder(place.path)) return place;
@@ -103,12 +105,15 @@ function homeError(error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOTDIR')
     return new SessionProblem(
-      `a file stands where the folder ${SESSIONS} should be; move it, or ${ELSEWHERE}`,
+      `a file stands where the folder ${SESSIONS_FOLDER} should be; move it, or ${ELSEWHERE}`,
       7,
     );
-  return new OutputError(`the folder ${SESSIONS} cannot be made: ${systemReason(error)}; ${ELSEWHERE}`, {
-    cause: error,
-  });
+  return new OutputError(
+    `the folder ${SESSIONS_FOLDER} cannot be made: ${systemReason(error)}; ${ELSEWHERE}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** "2026-11-21-0634" */

@@ -1,36 +1,33 @@
 /**
- * `heddle sessions`: the list, and what to delete of it.
+ * `heddle sessions`: lists sessions, and deletes old ones.
  *
  *   --prune          sessions in which every task succeeded
  *   --prune --all    all sessions
  *
- * Never one that somebody uses: the library looks again before it deletes, and what it refuses is kept. Nor one that this release cannot
- * read, for nobody can say here what would be lost.
+ * A session in use is kept: the library checks again before it deletes. A session that this release cannot read is
+ * kept as well, because what would be lost is unknown.
  */
 
 import { isHeddleError, openSession } from '../../../main/index.js';
 import { formatBytes, plural } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
 import { type Ending, EXIT, UsageError } from '../../shell/exit-codes.js';
-import { print, withMessages } from '../../shell/shell.js';
-import { canResume, listRows, type SessionRow } from './overview.js';
-import type { SessionsFlags } from './session-flags.js';
-import { printList } from './status-command.js';
+import { print } from '../../shell/shell.js';
+import { canResume, listRows, printList, type SessionRow } from './overview.js';
+import type { SessionsFlags } from './sessions-row.js';
+
+const FLAG_NAMES = { all: '--all', olderThan: '--older-than', dryRun: '--dry-run' } as const;
 
 /** Runs `heddle sessions`. */
-export function sessionsCommand(flags: SessionsFlags): Promise<Ending> {
-  return withMessages(flags, async () => {
-    if (flags.prune === true) await prune(flags);
-    else {
-      const extra = (['all', 'olderThan', 'dryRun'] as const).find((name) => flags[name] !== undefined);
-      if (extra !== undefined) throw new UsageError(`${FLAG_NAMES[extra]} says what to delete: add --prune`);
-      await printList(flags.json === true);
-    }
-    return { code: EXIT.ok };
-  });
+export async function sessionsCommand(_: readonly [], flags: SessionsFlags): Promise<Ending> {
+  if (flags.prune === true) await prune(flags);
+  else {
+    const extra = (['all', 'olderThan', 'dryRun'] as const).find((name) => flags[name] !== undefined);
+    if (extra !== undefined) throw new UsageError(`${FLAG_NAMES[extra]} says what to delete: add --prune`);
+    await printList(flags.json === true);
+  }
+  return { code: EXIT.ok };
 }
-
-const FLAG_NAMES = { all: '--all', olderThan: '--older-than', dryRun: '--dry-run' };
 
 async function prune(flags: SessionsFlags): Promise<void> {
   const { all, olderThan = 0, dryRun, json } = flags;
@@ -59,10 +56,10 @@ async function prune(flags: SessionsFlags): Promise<void> {
   await print(`${lines.join('\n')}\n`);
 }
 
-/** Sessions with work left look like waste to whoever prunes; this says why they stay. */
+/** Why sessions with open tasks are kept. */
 function keptWhy(rows: readonly SessionRow[], { all }: SessionsFlags): string {
   const isUnfinished = rows.some(({ state }) => canResume(state));
-  return isUnfinished && all !== true ? ' (--all removes those with failed or open tasks, too)' : '';
+  return isUnfinished && all !== true ? ' (--all removes those with failed or open tasks as well)' : '';
 }
 
 /** @returns false when it is kept */

@@ -5,18 +5,15 @@ import picocolors from 'picocolors';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../../src/cli/commands/commands.js';
+import { mergeFlags, readCommand, recordCommand } from '../../../../src/cli/commands/run/recorded-command.js';
 import type { RunFlags } from '../../../../src/cli/commands/run/run-flags.js';
 import { placeOf, quote } from '../../../../src/cli/commands/sessions/place.js';
-import {
-  mergeFlags,
-  readCommand,
-  recordCommand,
-} from '../../../../src/cli/commands/sessions/recorded-command.js';
 import { findJsonProblem, lineAndColumn } from '../../../../src/cli/inputs/json-place.js';
 import { LineSplitter } from '../../../../src/cli/inputs/lines.js';
 import { barLine } from '../../../../src/cli/progress/bar-line.js';
 import { PlainDisplay } from '../../../../src/cli/progress/plain.js';
 import { unwrapFailedInput, wrapFailedInput } from '../../../../src/cli/results/failed-input.js';
+import { fullName } from '../../../../src/cli/shell/command-row.js';
 import { parseKey } from '../../../../src/cli/shell/keys.js';
 import type { Progress } from '../../../../src/main/index.js';
 import { formatCount, formatDuration, formatRate, parseDuration } from '../../../../src/text/durations.js';
@@ -247,22 +244,25 @@ describe('docs/cli.md', () => {
   const sectionOf = (name: string) =>
     new RegExp(`^##+ (?:Flags of )?\`heddle ${name}\`$(.*?)(?=^#)`, 'ms').exec(docs)?.[1] ?? '';
 
-  it.each(['run', 'status', 'results', 'sessions', 'verify', 'bench', 'http call'] as const)(
+  const specsOf = (name: string) =>
+    COMMANDS.find((row) => fullName(row) === name)?.flags.map(({ spec }) => spec) ?? [];
+
+  it.each(COMMANDS.map(fullName).filter((name) => name !== 'resume'))(
     'names every flag of heddle %s, and no other',
     (name) => {
-      expect(flagsIn(sectionOf(name)).sort()).toEqual(COMMANDS[name].flags.map(({ spec }) => spec).sort());
+      expect(flagsIn(sectionOf(name)).sort()).toEqual(specsOf(name).sort());
     },
   );
 
   it('names the flags of heddle run that heddle resume does not take, and every command', () => {
-    const resume: readonly string[] = COMMANDS.resume.flags.map(({ spec }) => spec);
-    const missing = COMMANDS.run.flags.filter(({ spec }) => !resume.includes(spec));
+    const resume = specsOf('resume');
+    const missing = specsOf('run').filter((spec) => !resume.includes(spec));
     const [, named = ''] = /but for those of inputs \(([^.;]*?);/s.exec(sectionOf('resume')) ?? [];
 
     expect([...named.matchAll(/`(-[^`]+)`/g)].map(([, flag]) => flag).sort()).toEqual(
-      missing.map(({ spec }) => spec.split(/[ ,]/)[0]).sort(),
+      missing.map((spec) => spec.split(/[ ,]/)[0]).sort(),
     );
-    for (const name of Object.keys(COMMANDS)) expect(docs).toMatch(new RegExp(`^heddle ${name} `, 'm'));
+    for (const name of COMMANDS.map(fullName)) expect(docs).toMatch(new RegExp(`^heddle ${name} `, 'm'));
   });
 });
 

@@ -12,7 +12,7 @@
 
 import { resolve } from 'node:path';
 import { SessionProblem } from '../../shell/exit-codes.js';
-import { OWN_FLAGS, RUN_FLAGS, type RunFlags } from '../run/run-flags.js';
+import { OWN_FLAGS, RUN_FLAGS, type RunFlags } from './run-flags.js';
 
 /** A command that can be run again. */
 export interface RecordedCommand {

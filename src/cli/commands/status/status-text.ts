@@ -3,19 +3,19 @@
 import type { SessionRun, SessionStatus } from '../../../main/index.js';
 import { formatAge, formatCount, formatDuration, formatRate, formatTime } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
-import { canResume, doneText, type SessionState, stateOf } from './overview.js';
-import { quote } from './place.js';
+import { canResume, doneText, hasCommand, type SessionState, stateOf } from '../sessions/overview.js';
+import { quote } from '../sessions/place.js';
 
-/** How a session stands, with what follows from it. */
+/** The state of a session, and what its running processes add up to. */
 export interface StatusFacts {
   readonly state: SessionState;
-  /** Tasks in execution, in all living runs. */
+  /** Tasks in execution, in all live runs. */
   readonly running: number;
   readonly tasksPerSecond: number | undefined;
   readonly remainingMs: number | undefined;
 }
 
-/** Adds up what living runs say. */
+/** Adds up the figures of the live runs. */
 export function factsOf(status: SessionStatus): StatusFacts {
   const alive = status.runs.filter((run) => run.isAlive);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -25,7 +25,7 @@ export function factsOf(status: SessionStatus): StatusFacts {
     state: stateOf(status),
     running: sum(alive.flatMap(({ running }) => running ?? [])),
     tasksPerSecond: rates.length === 0 ? undefined : sum(rates),
-    // It ends when the last shard does; one that cannot tell yet keeps the others from telling.
+    // The session ends with its last shard, so an estimate needs that of every shard.
     remainingMs: rests.length === 0 || rests.length < alive.length ? undefined : Math.max(...rests),
   };
 }
@@ -36,23 +36,27 @@ export function factsOf(status: SessionStatus): StatusFacts {
  * @param text - the session as the user names it
  */
 export function statusText(status: SessionStatus, text: string, now: Date): string {
-  const { identity, succeeded, failed, removed, total, started, runs, damages } = status;
+  const { identity, runs, damages } = status;
   const facts = factsOf(status);
   const rows: (readonly [string, string])[] = [['session', `${clean(text)}   ${facts.state}`]];
   if (identity !== undefined) rows.push(['task', clean(identity.task.name)]);
-  const share =
-    total === undefined || total === 0 ? '' : ` (${Math.floor(((succeeded + failed) * 100) / total)} %)`;
-  const counts = [`${formatCount(succeeded)} succeeded`, `${formatCount(failed)} failed`];
-  if (facts.running > 0) counts.push(`${formatCount(facts.running)} running`);
-  if (started > 0 && facts.running === 0) counts.push(`${formatCount(started)} cut off`);
-  if (removed > 0) counts.push(`${formatCount(removed)} not in the batch any more`);
-  rows.push(['done', `${doneText(status)}${share}: ${counts.join(', ')}`]);
+  rows.push(['done', countsText(status, facts)]);
   const pace = paceText(facts);
   if (pace !== '') rows.push(['speed', pace]);
   for (const run of runs) rows.push([partText(run.part), runText(run, now, runs.length > 1)]);
   for (const damage of damages) rows.push(['damaged', clean(damage)]);
   const lines = rows.map(([name, value]) => `${name.padEnd(10)}${value}`);
   return [...lines, ...nextSteps(status, facts.state, text)].join('\n');
+}
+
+function countsText(status: SessionStatus, { running }: StatusFacts): string {
+  const { succeeded, failed, removed, total = 0, started } = status;
+  const share = total === 0 ? '' : ` (${Math.floor(((succeeded + failed) * 100) / total)} %)`;
+  const counts = [`${formatCount(succeeded)} succeeded`, `${formatCount(failed)} failed`];
+  if (running > 0) counts.push(`${formatCount(running)} running`);
+  if (started > 0 && running === 0) counts.push(`${formatCount(started)} cut off`);
+  if (removed > 0) counts.push(`${formatCount(removed)} no longer in the batch`);
+  return `${doneText(status)}${share}: ${counts.join(', ')}`;
 }
 
 /** "120/400 (30 %), 2 failed, 12/s, about 23 s left" */
@@ -68,7 +72,7 @@ export function statusLine(status: SessionStatus, now: Date): string {
 
 function paceText({ tasksPerSecond, remainingMs }: StatusFacts): string {
   return [
-    // It is 0 until it has been measured.
+    // 0 until it has been measured.
     ...(tasksPerSecond === undefined || tasksPerSecond === 0 ? [] : [formatRate(tasksPerSecond)]),
     ...(remainingMs === undefined ? [] : [`about ${formatDuration(remainingMs)} left`]),
   ].join(', ');
@@ -94,18 +98,23 @@ function runText(run: SessionRun, now: Date, isOneOfMany: boolean): string {
     return `running: ${who} since ${formatTime(since)} (${formatAge(now.getTime() - since.getTime())})${shown}`;
   }
   const last = formatTime(new Date(updatedAt));
-  if (status === 'running') return `killed: ${who} was cut off, last heard of at ${last}`;
+  if (status === 'running') return `killed: ${who} was cut off, last update at ${last}`;
   return `${status} at ${last}${reason === undefined ? '' : `: ${clean(reason)}`}`;
 }
 
-function nextSteps({ damages, failed }: SessionStatus, state: SessionState, text: string): string[] {
+function nextSteps(
+  { damages, failed, identity }: SessionStatus,
+  state: SessionState,
+  text: string,
+): string[] {
   const name = quote(text);
   if (damages.length > 0 && state !== 'running')
     return [`set the damage aside with: heddle verify ${name} --repair`];
-  if (state === 'failed') return [`retry the failed ones with: heddle resume ${name} --retry-failed`];
   if (!canResume(state)) return [];
+  if (!hasCommand(identity)) return ['to continue, run the program that made this session again'];
+  if (state === 'failed') return [`retry the failed ones with: heddle resume ${name} --retry-failed`];
   return [
     `resume with: heddle resume ${name}`,
-    ...(failed > 0 ? [`retry the failed ones, too, with: heddle resume ${name} --retry-failed`] : []),
+    ...(failed > 0 ? [`retry the failed ones as well with: heddle resume ${name} --retry-failed`] : []),
   ];
 }

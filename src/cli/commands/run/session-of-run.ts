@@ -10,9 +10,9 @@ import { isHeddleError, openSession, type SessionOptions, taskKey } from '../../
 import type { InputSource } from '../../inputs/input-source.js';
 import { SessionProblem } from '../../shell/exit-codes.js';
 import { classify } from '../../shell/fatal.js';
-import type { Settings } from '../run/settings.js';
-import { ELSEWHERE, makeHome, makeNew, quote, removeEmpty, type SessionPlace } from './place.js';
+import { ELSEWHERE, makeHome, makeNew, quote, removeEmpty, type SessionPlace } from '../sessions/place.js';
 import { recordCommand } from './recorded-command.js';
+import type { Settings } from './settings.js';
 
 /** The session of a run. */
 export class SessionOfRun {

@@ -1,0 +1,23 @@
+import type { CommandRow } from '../../shell/command-row.js';
+import { COMMON_FLAGS, JSON_FLAG } from '../../shell/flag.js';
+import type { CommonFlags } from '../../shell/shell.js';
+import { SESSION_HELP } from '../sessions/place.js';
+
+/** The parsed flags. */
+export interface VerifyFlags extends CommonFlags {
+  readonly repair?: true;
+  readonly json?: true;
+}
+
+export const VERIFY: CommandRow = {
+  name: 'verify',
+  args: [['<session>', SESSION_HELP]],
+  help: 'Checks every checksum of a session.',
+  flags: [
+    { spec: '--repair', help: 'set damaged parts aside; the tasks they held run again at the next resume' },
+    JSON_FLAG,
+    ...COMMON_FLAGS,
+  ],
+  takesSession: true,
+  load: async () => (await import('./verify-command.js')).verifyCommand,
+};
