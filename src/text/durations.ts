@@ -3,8 +3,8 @@
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * Milliseconds of a duration such as `500ms`, `5s`, `1.5m`, `1h`; undefined for any other text. The only number
- * without a unit is `0`.
+ * Milliseconds of a duration such as `500ms`, `5s`, `1.5m`, `1h`; undefined for any other text. The only
+ * number without a unit is `0`.
  */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim());

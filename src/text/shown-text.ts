@@ -3,7 +3,10 @@
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it finds them
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** Makes every control character visible, except tab and line feed: text from outside must not steer a terminal. */
+/**
+ * Makes every control character visible, except tab and line feed: text from outside must not steer a
+ * terminal.
+ */
 export function clean(text: string): string {
   return text.replace(CONTROLS, (char) => {
     const code = char.charCodeAt(0);

@@ -389,7 +389,7 @@ describe('flags of execution', () => {
     });
 
     expect(code).toBe(1);
-    expect(stderr).toContain('something threw outside of any attempt');
+    expect(stderr).toContain('an exception outside of any attempt');
     expect(stderr).toContain('stray.mjs:1');
     expect(readdirSync(folder.path)).toEqual(['.heddle', 'stray.mjs']);
   });

@@ -72,8 +72,8 @@ describe('the session of a run', () => {
   });
 
   it.each([
-    ['a name that climbs out', ['--session', 'x/../../y'], 'is no name of a session'],
-    ['a name with a blank', ['--session', 'a b'], 'is no name of a session'],
+    ['a name that climbs out', ['--session', 'x/../../y'], 'is not the name of a session'],
+    ['a name with a blank', ['--session', 'a b'], 'is not the name of a session'],
     ['a shard alone', ['--shard', '1/2'], 'shards need a session they share: add --session <name>'],
     ['a shard beyond', ['--session', 'x', '--shard', '3/2'], 'Expected i/n such as 1/4'],
     ['a retry of nothing', ['--retry-failed'], '--retry-failed needs the session of the earlier run'],

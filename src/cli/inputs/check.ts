@@ -1,8 +1,9 @@
 /**
- * The check: everything that can be read twice is read to its end before any task runs.
+ * The check: every source that can be read twice is read to its end before any task runs.
  *
- * It finds rows that cannot be parsed and keys that are missing or given twice, and counts the inputs. Streams are left alone. The
- * event loop turns in between, so that progress is shown and Ctrl-C works on a file of any length.
+ * It finds rows that cannot be parsed and keys that are missing or repeated, and counts the inputs. Streams
+ * are not read. The event loop turns in between, so that progress is shown and Ctrl-C works on a file of any
+ * length.
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
@@ -11,7 +12,7 @@ import { Interrupted, UsageError } from '../shell/exit-codes.js';
 import type { KeyFunction } from '../shell/keys.js';
 import type { InputSource, Row } from './input-source.js';
 
-/** What the check found. */
+/** Result of the check. */
 export interface Checked {
   /** Number of inputs; undefined when one source is a stream. */
   readonly total: number | undefined;
@@ -21,26 +22,26 @@ export interface Checked {
   readonly badRows: number;
 }
 
-/** What the check needs to know. */
+/** Options of the check. */
 export interface CheckOptions {
   readonly keyOf: KeyFunction | undefined;
-  /** Read streams as well: nothing will run afterwards. */
+  /** Read streams as well, when nothing will run afterwards. */
   readonly includesStreams: boolean;
-  /** Looks at each good input; what it throws is what is wrong with it. */
+  /** Called with each readable input; throws when the input cannot be used. */
   readonly look?: (input: unknown) => void;
   /** Ends the check. */
   readonly signal: AbortSignal;
   readonly onCount: (count: number) => void;
 }
 
-/** Problems that one message shows. */
+/** Problems in one message. */
 const SHOWN_PROBLEMS = 5;
 const FIRST_INPUTS = 5;
 const TURN_EVERY_MS = 40;
 
 /** @throws UsageError naming the first rows that cannot be used */
 export async function checkInputs(sources: readonly InputSource[], options: CheckOptions): Promise<Checked> {
-  const check = new Check(options);
+  const check = new InputCheck(options);
   for (const source of sources) {
     if (source.isRepeatable || options.includesStreams) await check.read(source);
   }
@@ -49,13 +50,13 @@ export async function checkInputs(sources: readonly InputSource[], options: Chec
   return { total: isComplete ? check.count : undefined, first: check.first, badRows: check.badRows };
 }
 
-class Check {
+class InputCheck {
   count = 0;
   badRows = 0;
   readonly first: unknown[] = [];
   readonly #options: CheckOptions;
   readonly #sources: InputSource[] = [];
-  /** Key → where it was first seen: source × 2^40 + line, which is less than half the size of a text. */
+  /** Where each key was first seen, as source × 2^40 + line: less than half the size of a text. */
   readonly #keys = new Map<string, number>();
   readonly #problems: string[] = [];
   #problemCount = 0;
@@ -115,10 +116,8 @@ class Check {
       return;
     }
     const firstSource = this.#sources[Math.floor(first / 2 ** 40)] as InputSource;
-    this.#problem(
-      source,
-      `${firstSource.place(first % 2 ** 40)} and ${source.place(row.line)} have the same key "${brief(key)}"; a key names one task`,
-    );
+    const places = `${firstSource.place(first % 2 ** 40)} and ${source.place(row.line)}`;
+    this.#problem(source, `${places} have the same key "${brief(key)}"; a key names one task`);
   }
 
   #problem(source: InputSource, message: string): void {

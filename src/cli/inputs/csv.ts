@@ -1,8 +1,8 @@
 /**
  * CSV: the first row names the fields, every further row is an object of strings.
  *
- * A row that does not fit (too many or too few fields, a stray quote) is a problem of its own; the rows after it go on. csv-parse
- * reports such rows beside the stream of good ones, so the two are merged by their line.
+ * A row that does not fit (too many or too few fields, a stray quote) is a bad row; reading continues after
+ * it. csv-parse reports such rows separately from the good ones, so the two are merged by line.
  */
 
 import { Readable } from 'node:stream';

@@ -1,9 +1,10 @@
 /**
  * Bytes to lines.
  *
- * Works on blocks: everything up to the last line feed of a block is decoded and split at once, which is several times as fast
- * as looking at each line. A line that is not UTF-8 comes out as undefined, its neighbours are unharmed. The byte order mark
- * at the start and a carriage return at the end of a line are dropped; the last line needs no line feed.
+ * Works on blocks: everything up to the last line feed of a block is decoded and split at once, several times
+ * as fast as line by line. A line that is not UTF-8 becomes undefined; its neighbours are not affected. A
+ * byte order mark at the start and a carriage return at the end of a line are dropped; the last line needs no
+ * line feed.
  */
 
 import { isUtf8 } from 'node:buffer';

@@ -1,7 +1,7 @@
 /**
  * Lines to rows: `lines` and `jsonl`, and the array of a `.json` file.
  *
- * Lines without content are no inputs: empty ones in `lines`, those of white space alone in `jsonl`.
+ * Lines without content are not inputs: empty ones in `lines`, blank ones in `jsonl`.
  */
 
 import { unwrapFailedInput } from '../results/failed-input.js';
@@ -65,13 +65,13 @@ export function rowsOfArray(bytes: Buffer, name: string): Row[] {
     const found = findJsonProblem(text);
     if (found === undefined) throw new UsageError(`${name}: not JSON: ${(error as Error).message}`);
     const { line, column } = lineAndColumn(text, found.at);
-    throw new UsageError(
-      `${name}:${line}:${column}: not JSON: ${found.reason}${line > 1 && looksLikeLines(text) ? '; is it one JSON value a line? Then add --format jsonl' : ''}`,
-    );
+    const isLines = line > 1 && looksLikeLines(text);
+    const advice = isLines ? '; if it holds one JSON value per line, add --format jsonl' : '';
+    throw new UsageError(`${name}:${line}:${column}: not JSON: ${found.reason}${advice}`);
   }
   if (!Array.isArray(parsed)) {
     throw new UsageError(
-      `${name}: expected a JSON array, each element an input; for one JSON value a line add --format jsonl`,
+      `${name}: expected a JSON array, each element an input; for one JSON value per line add --format jsonl`,
     );
   }
   return parsed.map((input, i) => ({ line: i + 1, input: unwrapFailedInput(input), problem: undefined }));
@@ -93,7 +93,7 @@ function decode(bytes: Buffer, name: string): string {
     throw new UsageError(
       error instanceof TypeError
         ? `${name}: not UTF-8; convert the file, for example with iconv`
-        : `${name}: ${(error as Error).message}; write it as one JSON value a line (.jsonl)`,
+        : `${name}: ${(error as Error).message}; write it as one JSON value per line (.jsonl)`,
     );
   }
 }

@@ -1,8 +1,8 @@
 /**
  * From arguments, globs and files to input sources, in this order.
  *
- * A regular file can be read twice, so it is checked before any task runs. Anything else behind `-i` (standard input, a pipe, a
- * process substitution) is a stream.
+ * A regular file can be read twice, so it is checked before any task runs. Anything else that `-i` names
+ * (standard input, a pipe, a process substitution) is a stream.
  */
 
 import { createReadStream, readFileSync, type Stats, statSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { fixedSource, type InputSource, type Row } from './input-source.js';
 import { linesOfFile, linesOfStream } from './lines.js';
 import { ROW_PARSERS, rowsOf, rowsOfArray } from './rows.js';
 
-/** What the command line says about inputs. */
+/** Inputs as the command line names them. */
 export interface InputRequest {
   readonly args: readonly string[];
   readonly globs: readonly string[];
@@ -26,13 +26,13 @@ export interface InputRequest {
   readonly stdin: Stdin;
 }
 
-/** Standard input, which is not touched before it is needed. */
+/** Standard input, which is not opened before it is needed. */
 export interface Stdin {
   readonly isTerminal: () => boolean;
   readonly open: () => Bytes;
 }
 
-/** A stream of bytes that can be let go. */
+/** A stream of bytes that can be closed. */
 export type Bytes = AsyncIterable<Uint8Array> & { destroy(): unknown };
 
 const FORMATS: Readonly<Record<string, InputFormat>> = {
@@ -48,7 +48,7 @@ export async function openSources(request: InputRequest): Promise<InputSource[]>
   const named = args.length + globs.length + files.length > 0;
   if (!named && stdin.isTerminal()) {
     throw new UsageError(
-      'no inputs: give them as arguments, with --glob, with -i <file>, or pipe them in; heddle run --help shows how',
+      'no inputs: give them as arguments, with --glob or -i <file>, or pipe them in; see heddle run --help',
     );
   }
   if (files.filter((file) => file === '-').length > 1) throw new UsageError('-i - is given twice');
@@ -161,8 +161,8 @@ async function* streamRows(stream: Bytes, name: string, format: InputFormat): As
 }
 
 /**
- * An iterable whose `return` ends at once, also while a read waits for a pipe on which nothing comes: that of an async generator
- * would wait for the read, and Ctrl-C with it.
+ * An iterable whose `return` ends at once, even while a read waits for a silent pipe. That of an async
+ * generator would wait for the read, and Ctrl-C with it.
  */
 function interruptible(rows: AsyncGenerator<Row, void>, stop: () => void): AsyncIterable<Row> {
   return {

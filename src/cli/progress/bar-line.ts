@@ -1,7 +1,7 @@
 /**
  * The line of the bar, as a function of what it shows and how wide it may be.
  *
- * Parts have a rank: where there is no space, the least important go first.
+ * Parts have a rank: where space is short, the least important are left out first.
  */
 
 import type { Progress } from '../../main/index.js';
@@ -17,9 +17,9 @@ export interface BarStyle {
   readonly isUnicode: boolean;
 }
 
-interface Part {
+interface BarPart {
   readonly text: string;
-  /** 0 stays longest. */
+  /** The highest is left out first. */
   readonly rank: number;
   readonly paint?: (text: string) => string;
 }
@@ -35,8 +35,8 @@ export function barLine(progress: Progress, width: number, style: BarStyle): str
   const share =
     total === undefined ? undefined : total === 0 ? 1 : (progress.succeeded + progress.failed) / total;
   const parts = partsOf(progress, share, colors);
-  const widthOf = (list: readonly Part[]) => list.reduce((sum, { text }) => sum + text.length + GAP, 0);
-  const hasLabel = (list: readonly Part[], bar: number) =>
+  const widthOf = (list: readonly BarPart[]) => list.reduce((sum, { text }) => sum + text.length + GAP, 0);
+  const hasLabel = (list: readonly BarPart[], bar: number) =>
     style.labelWidth + GAP + bar + widthOf(list) <= width;
   let shown = parts;
   const bar = share === undefined ? 0 : LEAST_BAR;
@@ -53,10 +53,10 @@ export function barLine(progress: Progress, width: number, style: BarStyle): str
   return texts.join(' '.repeat(GAP));
 }
 
-function partsOf(progress: Progress, share: number | undefined, colors: Colors): Part[] {
+function partsOf(progress: Progress, share: number | undefined, colors: Colors): BarPart[] {
   const { total, succeeded, failed, waiting, tasksPerSecond, remainingMs, elapsedMs } = progress;
   const done = formatCount(succeeded + failed);
-  const parts: Part[] = [];
+  const parts: BarPart[] = [];
   if (share !== undefined) parts.push({ text: `${Math.floor(share * 100)} %`, rank: 0 });
   parts.push({ text: total === undefined ? `${done} done` : `${done}/${formatCount(total)}`, rank: 1 });
   if (tasksPerSecond > 0) parts.push({ text: formatRate(tasksPerSecond), rank: 4 });
@@ -67,7 +67,7 @@ function partsOf(progress: Progress, share: number | undefined, colors: Colors):
   return parts;
 }
 
-/** Whole seconds: a figure that changes with every redraw is noise. */
+/** Whole seconds, because a figure that changes with every redraw is noise. */
 function elapsed(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
@@ -77,5 +77,6 @@ function drawBar(share: number, width: number, { isUnicode, colors }: BarStyle):
   const full = Math.min(width, Math.floor(share * width));
   const [done, head, todo] = isUnicode ? ['━', '╸', '─'] : ['#', '', '-'];
   const hasHead = head !== '' && full < width && share > 0;
-  return `${colors.cyan(done.repeat(full) + (hasHead ? head : ''))}${colors.dim(todo.repeat(width - full - (hasHead ? 1 : 0)))}`;
+  const left = colors.cyan(done.repeat(full) + (hasHead ? head : ''));
+  return `${left}${colors.dim(todo.repeat(width - full - (hasHead ? 1 : 0)))}`;
 }

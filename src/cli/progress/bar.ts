@@ -1,9 +1,10 @@
 /**
  * Progress as one live line at the bottom of the terminal.
  *
- * Everything else that is written to standard error while the line stands (logs, output of tasks, messages) goes through
- * `process.stderr.write`; this puts itself in front of it, takes the line away first and draws it again at the next redraw. The
- * cursor is hidden in between and shown again on every way out: `stop`, the end of the process, and suspension (Ctrl-Z).
+ * Everything else that is written to standard error meanwhile (logs, output of tasks, messages) goes through
+ * `process.stderr.write`. The display replaces that function: it erases the line first, and draws it again at
+ * the next redraw. The cursor is hidden, and shown again on every way out: `stop`, the end of the process,
+ * suspension (Ctrl-Z).
  */
 
 import { writeSync } from 'node:fs';
@@ -90,7 +91,7 @@ export class BarDisplay implements Display {
         ? checkLine(this.#style, this.#checked, width)
         : barLine(this.#progress(), width, this.#style);
     if (line === this.#drawn) return;
-    // Something was written that did not end its line; the bar must not overwrite it.
+    // The last text that was written did not end its line; the bar must not overwrite it.
     const start = this.#isMidLine ? '\n' : ERASE;
     this.#isMidLine = false;
     this.#drawn = line;
@@ -107,13 +108,13 @@ export class BarDisplay implements Display {
     return this.#write(...args);
   }
 
-  /** Synchronous: the process may not live to see a stream do it. */
+  /** Synchronous, because the process may end before a stream writes. */
   #restoreNow(): void {
     try {
       writeSync(this.#stream.fd, `${this.#drawn === '' ? '' : ERASE}${SHOW_CURSOR}`);
       this.#drawn = '';
     } catch {
-      // The terminal is gone, and its cursor with it.
+      // The terminal is gone.
     }
   }
 

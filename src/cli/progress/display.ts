@@ -3,7 +3,7 @@
  *
  *   starting → (checking)* → running → (update)* → stop
  *
- * A display is told what happens and when; it has no timer of its own but for the bar's redraws.
+ * A display has no timer of its own, except for the redraws of the bar.
  */
 
 import type { Progress } from '../../main/index.js';
@@ -17,23 +17,23 @@ export interface RunFacts {
   readonly threads: number;
   readonly concurrency: number | undefined;
   readonly isInline: boolean;
-  /** Where inputs come from when their number is not known. */
+  /** Where inputs come from, when their number is unknown. */
   readonly from: string;
 }
 
 /** Shows progress on standard error. */
 export interface Display {
-  /** The first thing that is called, before anything that takes time. */
+  /** Called first, before anything that takes time. */
   starting(): void;
-  /** Inputs that were checked so far. */
+  /** @param count - inputs checked so far */
   checking(count: number): void;
   /** The run begins. */
   running(facts: RunFacts, progress: () => Progress): void;
   /** Called ten times a second. */
   update(progress: Progress): void;
-  /** Makes way for other output on the same terminal. */
+  /** Removes the display before other output on the same terminal. */
   erase(): void;
-  /** Leaves the terminal as it was. */
+  /** Restores the terminal. */
   stop(): void;
 }
 

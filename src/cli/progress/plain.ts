@@ -1,6 +1,6 @@
 /**
- * Progress as plain lines, for logs: one for every tenth of the batch or every 30 seconds, whichever comes first, but never more than one a
- * second. No control characters.
+ * Progress as plain lines, for logs: one for every tenth of the batch or every 30 seconds, whichever comes
+ * first, but at most one per second. No control characters.
  */
 
 import type { Progress } from '../../main/index.js';
@@ -9,7 +9,7 @@ import type { Display, RunFacts } from './display.js';
 
 const EVERY_MS = 30_000;
 const LEAST_MS = 1000;
-/** A check of inputs that is done sooner says nothing. */
+/** A check of inputs that takes less prints nothing. */
 const CHECK_SILENT_MS = 60;
 
 /** Writes lines. */
@@ -17,10 +17,10 @@ export class PlainDisplay implements Display {
   readonly #label: string;
   readonly #write: (text: string) => void;
   readonly #now: () => number;
-  #saidAt = 0;
-  #saidTenths = 0;
+  #printedAt = 0;
+  #printedTenths = 0;
   #startedAt = 0;
-  #isCheckTold = false;
+  #isCheckShown = false;
 
   constructor(label: string, write: (text: string) => void, now: () => number = () => performance.now()) {
     this.#label = label;
@@ -35,38 +35,38 @@ export class PlainDisplay implements Display {
   checking(count: number): void {
     const now = this.#now();
     if (now - this.#startedAt < CHECK_SILENT_MS) return;
-    if (this.#isCheckTold && now - this.#saidAt < EVERY_MS) return;
-    this.#isCheckTold = true;
-    this.#say(`${this.#label}: checking inputs, ${formatCount(count)} so far`);
+    if (this.#isCheckShown && now - this.#printedAt < EVERY_MS) return;
+    this.#isCheckShown = true;
+    this.#print(`${this.#label}: checking inputs, ${formatCount(count)} so far`);
   }
 
   running({ total, threads, concurrency, isInline, from }: RunFacts): void {
-    // The summary says so.
+    // The summary reports that there is nothing to do.
     if (total === 0) return;
     const what = total === undefined ? `inputs from ${from}` : plural(total, 'task');
     const where = isInline ? 'inline' : plural(threads, 'thread');
     const most = concurrency === undefined ? '' : `, concurrency ${formatCount(concurrency)}`;
-    this.#say(`${this.#label}: ${what}, ${where}${most}`);
+    this.#print(`${this.#label}: ${what}, ${where}${most}`);
   }
 
   update(progress: Progress): void {
     const { total, succeeded, failed } = progress;
-    const since = this.#now() - this.#saidAt;
+    const since = this.#now() - this.#printedAt;
     const done = succeeded + failed;
     const tenths = total === undefined || total === 0 ? 0 : Math.floor((done * 10) / total);
-    // The summary says all there is to say about the end.
+    // The summary reports the end.
     if (since < LEAST_MS || tenths === 10) return;
-    if (tenths <= this.#saidTenths && since < EVERY_MS) return;
-    this.#saidTenths = tenths;
-    this.#say(`${this.#label}: ${plainLine(progress)}`);
+    if (tenths <= this.#printedTenths && since < EVERY_MS) return;
+    this.#printedTenths = tenths;
+    this.#print(`${this.#label}: ${plainLine(progress)}`);
   }
 
   erase(): void {}
 
   stop(): void {}
 
-  #say(text: string): void {
-    this.#saidAt = this.#now();
+  #print(text: string): void {
+    this.#printedAt = this.#now();
     this.#write(text);
   }
 }

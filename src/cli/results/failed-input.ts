@@ -1,18 +1,18 @@
 /**
- * How a failed input is written to the file of `--failed-out`, and how it becomes the same input again.
+ * How a failed input is written to the file of `--failed-out`, and read back as the same input.
  *
  * A `.jsonl` file carries the error beside the input, under `error`:
  *
- *   {"id":3,"error":{"name":"Error","message":"boom","attempts":1,"heddle":"failed-out"}}      the input was {"id":3}
- *   {"input":"a.txt","error":{…,"heddle":"failed-out","whole":true}}                           the input was "a.txt"
+ *   {"id":3,"error":{"name":"Error","message":"boom","attempts":1,"heddle":"failed-out"}}   from {"id":3}
+ *   {"input":"a.txt","error":{…,"heddle":"failed-out","whole":true}}                        from "a.txt"
  *
- * An input that had an `error` of its own keeps it there as `had`. Reading takes the error off again, so the task sees the very
- * same input and has the very same key. Only objects with the mark are touched.
+ * An input that had an `error` of its own keeps it there as `had`. Reading removes the note again, so the
+ * task receives the same input and has the same key. Only objects with the mark are changed.
  */
 
 const MARK = 'failed-out';
 
-interface Note {
+interface FailureNote {
   readonly name: string;
   readonly message: string;
   readonly code?: string | number;
@@ -25,7 +25,7 @@ interface Note {
 /** One line of a `.jsonl` file of failed inputs. */
 export function wrapFailedInput(input: unknown, error: Error, attempts: number): string {
   const { code } = error as { code?: unknown };
-  const note: Note = {
+  const note: FailureNote = {
     name: error.name,
     message: error.message,
     ...((typeof code === 'string' || typeof code === 'number') && { code }),
@@ -33,13 +33,13 @@ export function wrapFailedInput(input: unknown, error: Error, attempts: number):
     heddle: MARK,
   };
   if (!isPlain(input)) return JSON.stringify({ input, error: { ...note, whole: true } });
-  // An array of pairs keeps a field that is called __proto__.
+  // An array of pairs keeps a field with the name __proto__.
   const fields = Object.entries(input).filter(([name]) => name !== 'error');
   const had = Object.hasOwn(input, 'error') ? { had: input['error'] } : {};
   return JSON.stringify(Object.fromEntries([...fields, ['error', { ...note, ...had }]]));
 }
 
-/** The input as it was, if this one comes from a file of failed inputs; else itself. */
+/** The original input, if this one comes from a file of failed inputs; else the input itself. */
 export function unwrapFailedInput(input: unknown): unknown {
   if (!isPlain(input)) return input;
   const { error } = input;

@@ -1,9 +1,9 @@
 /**
  * Lines on their way to a target: batched, with backpressure.
  *
- * Lines are collected until there are BATCH_CHARS of them or the event loop turns. One batch is being written while the next one
- * fills; when both are full the writer says so, and whoever adds lines waits. So at most two batches are held, whatever the
- * reader at the other end does.
+ * Lines are collected until they reach BATCH_CHARS or the event loop turns. One batch is written while the
+ * next one fills; when both are full, `add` returns a promise to wait for. So at most two batches are held,
+ * however slow the reader is.
  */
 
 import type { Target } from './targets.js';
@@ -21,18 +21,18 @@ export class LineWriter {
   #turn: NodeJS.Immediate | undefined;
   #error: { readonly cause: unknown } | undefined;
 
-  /** @param onError - called once, as soon as a write failed */
+  /** @param onError - called once, when a write fails */
   constructor(target: Target, onError: (error: unknown) => void) {
     this.#target = target;
     this.#onError = onError;
   }
 
-  /** Adds a line. Wait for the promise, if there is one, before adding more; it rejects when the target fails. */
+  /** Adds a line. Wait for the promise, if any, before adding more; it rejects when the target fails. */
   add(line: string): Promise<void> | undefined {
     return this.addText(`${line}\n`);
   }
 
-  /** Adds a text as it is, for formats that are not one line each. */
+  /** Adds a text without a line feed, for formats that are not line by line. */
   addText(text: string): Promise<void> | undefined {
     this.count++;
     this.#text += text;
@@ -51,7 +51,7 @@ export class LineWriter {
     return this.#writing.then(() => this.#throwError());
   }
 
-  /** Writes what is left and puts the target in place. */
+  /** Writes the rest and puts the target in place. */
   async commit(): Promise<void> {
     clearImmediate(this.#turn);
     while (this.#writing !== undefined || this.#text !== '') {
@@ -63,7 +63,7 @@ export class LineWriter {
     await this.#target.commit();
   }
 
-  /** Gives up, and leaves nothing behind. */
+  /** Drops what is not written, and the target with it. */
   async discard(): Promise<void> {
     clearImmediate(this.#turn);
     this.#text = '';
@@ -71,12 +71,12 @@ export class LineWriter {
     await this.#target.discard();
   }
 
-  /** The same at once, for a process that ends now. */
+  /** The same, synchronously, for a process that ends now. */
   discardNow(): void {
     this.#target.discardNow();
   }
 
-  /** Never rejects: a failure is kept for whoever adds or commits next. */
+  /** Never rejects: a failure is kept for the next `add` or `commit`. */
   #write(): void {
     const bytes = Buffer.from(this.#text, 'utf8');
     this.#text = '';

@@ -1,9 +1,9 @@
 /**
  * Where result bytes go: standard output, or a file.
  *
- * A regular file is written under another name beside its place, synced, and renamed when the run ends: whoever looks at the name
- * sees the old content or all of the new. A link is followed, so it stays a link; the mode of an existing file is kept. What is no
- * regular file (a pipe, a device such as /dev/null) is written as it is.
+ * A regular file is written under another name in the same folder, synced, and renamed when the run ends: a
+ * reader sees either the old content or all of the new. A symbolic link is followed and stays a link; the
+ * mode of an existing file is kept. Anything else (a pipe, a device such as /dev/null) is written directly.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -17,24 +17,24 @@ export type { StdoutWrite };
 
 /** Takes bytes, one write at a time. */
 export interface Target {
-  /** Fulfils when the bytes are taken; the next write may come then. */
+  /** Resolves when the bytes are written; the next write may follow then. */
   write(bytes: Buffer): Promise<void>;
-  /** Everything was written: puts the file in place. */
+  /** Puts the file in place. */
   commit(): Promise<void>;
-  /** The run was impossible: leaves no trace. Never rejects. */
+  /** Leaves no trace. Never rejects. */
   discard(): Promise<void>;
-  /** The same at once, for a process that ends now. */
+  /** The same, synchronously, for a process that ends now. */
   discardNow(): void;
 }
 
 /**
  * Standard output.
  *
- * @param write - its own, from before tasks were cut off from it
+ * @param write - the stream's own `write`, where it was replaced
  */
 export function stdoutTarget(stream: NodeJS.WriteStream, write: StdoutWrite): Target {
   let failure: Error | undefined;
-  // Without a listener a closed pipe would end the process; the write's own callback tells of it as well.
+  // Without a listener a closed pipe would end the process.
   stream.on('error', (error) => {
     failure ??= error;
   });
@@ -67,7 +67,8 @@ export async function openTarget(
  * Opens a file for results.
  *
  * @param flag - the flag that names the file, for messages
- * @throws UsageError when the folder is missing or the path is a folder; OutputError when it cannot be written
+ * @throws UsageError when the folder is missing or the path is a folder
+ * @throws OutputError when it cannot be written
  */
 export async function fileTarget(flag: string, path: string): Promise<Target> {
   const existing = await statOf(flag, path);
@@ -75,7 +76,7 @@ export async function fileTarget(flag: string, path: string): Promise<Target> {
     throw new UsageError(`${flag} ${path} is a folder; name a file in it`);
   try {
     if (existing !== undefined && !existing.isFile()) return plainTarget(flag, path, await open(path, 'w'));
-    // A file that may not be written is not to be replaced either, though the folder would allow it.
+    // A file that may not be written must not be replaced either, although the folder would allow it.
     if (existing !== undefined) await access(path, constants.W_OK);
     const place = existing === undefined ? path : await realpath(path);
     return await replacingTarget(flag, path, place, existing);
@@ -132,7 +133,7 @@ async function replacingTarget(
       try {
         unlinkSync(temporary);
       } catch {
-        // The process ends now; a file that cannot be removed stays, under a name that says what it is.
+        // The process ends now; a file that cannot be removed stays, under its temporary name.
       }
     },
   };
@@ -147,12 +148,12 @@ function plainTarget(flag: string, path: string, file: FileHandle): Target {
   };
 }
 
-/** `write` may take a part only, as on a disk that fills up; the next call then says why. */
+/** One `write` may take only a part, as on a disk that fills up; the next call then fails with the reason. */
 async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
 }
 
-/** Makes the rename survive a power cut. Not every file system lets a folder be synced, and then nothing can be done. */
+/** Makes the rename survive a power cut, on file systems that can sync a folder. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined);
   await folder?.sync().catch(() => {});

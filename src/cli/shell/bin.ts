@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * The process `heddle`: answers the version at once, else runs a command and ends as the command says.
+ * The process `heddle`: prints the version at once, or runs a command and ends with its exit code or signal.
  *
- * Whatever escapes from there is a bug (exit code 70) and says how to report it. The process ends by `process.exit` when both streams are
- * flushed: a task on this thread may have left timers behind, and nobody waits for those.
+ * An error that escapes is a bug (exit code 70); the message says how to report it. The process ends by
+ * `process.exit` when both streams are flushed, because a task on this thread may have left timers behind.
  */
 
 import { version } from './version.js';
@@ -12,9 +12,9 @@ const [first] = process.argv.slice(2);
 if (first === '--version' || first === '-V') {
   process.stdout.write(`${version()}\n`);
 } else {
-  // Nobody reads any more; there is nobody to tell, either.
+  // The reader is gone, and there is no other place to report that.
   process.stderr.on('error', () => {});
-  // The same of help and the like; whoever writes results looks at each write of its own.
+  // For help and the like; results check each of their writes.
   process.stdout.on('error', () => {});
   process.on('uncaughtException', bug);
   process.on('unhandledRejection', bug);
@@ -30,7 +30,7 @@ async function run(): Promise<void> {
   raise(ending.signal);
 }
 
-/** An empty write is done when all writes before it are. */
+/** An empty write completes after all writes before it. */
 async function flush(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writable) await new Promise<void>((resolve) => stream.write('', () => resolve()));
@@ -40,10 +40,13 @@ async function flush(): Promise<void> {
 function bug(error: unknown): void {
   const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const where = `heddle ${version()}, Node.js ${process.version}, ${process.platform} ${process.arch}`;
-  // A task on this thread that throws from a timer looks like heddle doing so. Which of both it was, the stack tells.
+  // A task on this thread that throws from a timer is not distinguishable from heddle here; the stack shows
+  // which it was.
   const isInline = process.argv.includes('--inline');
   const text = isInline
-    ? `error: something threw outside of any attempt, so the run cannot go on: most likely the task, in a timer, event or promise that nobody awaits\n${shown}\n`
-    : `error: this is a bug in heddle; please report it with the lines below and the command that you ran\n${where}\n${shown}\n`;
+    ? 'error: an exception outside of any attempt ended the run: most likely the task threw it in a timer, ' +
+      `an event or a promise that is not awaited\n${shown}\n`
+    : 'error: this is a bug in heddle; please report it with the lines below and the command that you ran\n' +
+      `${where}\n${shown}\n`;
   process.stderr.write(text, () => process.exit(isInline ? 1 : 70));
 }

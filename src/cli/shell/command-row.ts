@@ -1,4 +1,7 @@
-/** A row of the table of commands. Parsing, help, completion and the test of docs/cli.md are made from such rows. */
+/**
+ * A row of the table of commands. Parsing, help, completion and the test of docs/cli.md are made from such
+ * rows.
+ */
 
 import type { Ending } from './exit-codes.js';
 import type { Flag } from './flag.js';

@@ -1,8 +1,8 @@
 /**
  * Completion scripts for shells, made from the table of commands.
  *
- * Names of sessions are listed by `compgen -d` and by fish's own lister, never put into a word list: a folder may have
- * any name, and bash would expand the words.
+ * Names of sessions are listed by `compgen -d` and by fish's own lister, never put into a word list: a folder
+ * may have any name, and bash would expand the words.
  */
 
 import { COMMANDS } from '../commands/commands.js';
@@ -59,11 +59,12 @@ ${GROUPS.map(bashGroup).join('\n')}
 ${COMMANDS.flatMap(bashChoices).join('\n')}
     ${COMMANDS.flatMap(bashSessions).join('|')})
       if [[ $word != -* ]]; then
-        COMPREPLY=( $(cd .heddle/sessions 2>/dev/null && compgen -d -- "$word") $(compgen -d -- "$word") ); return
+        COMPREPLY=( $(cd .heddle/sessions 2>/dev/null && compgen -d -- "$word") $(compgen -d -- "$word") )
+        return
       fi ;;
   esac
   case "$command" in
-${COMMANDS.map((row) => `    ${idOf(row)}) flags="${row.flags.flatMap(namesOf).join(' ')} --help" ;;`).join('\n')}
+${COMMANDS.map(bashFlags).join('\n')}
   esac
   if [[ $word == -* ]]; then
     COMPREPLY=( $(compgen -W "$flags" -- "$word") )
@@ -83,6 +84,10 @@ function bashGroup(group: string): string {
   const commands = COMMANDS.filter((row) => row.group?.name === group).map(({ name }) => name);
   return `    ${group}) if [[ $COMP_CWORD -eq 2 ]]; then ${offer(commands)}; return; fi
       command=${group}_\${COMP_WORDS[2]} ;;`;
+}
+
+function bashFlags(row: CommandRow): string {
+  return `    ${idOf(row)}) flags="${row.flags.flatMap(namesOf).join(' ')} --help" ;;`;
 }
 
 /** The flags of a command whose values are listed. */

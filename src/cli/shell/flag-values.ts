@@ -1,6 +1,4 @@
-/**
- * The values of flags: from text to what the command works with, or a message that commander puts the flag's name in front of.
- */
+/** Parsers of flag values. They throw a message that commander prefixes with the name of the flag. */
 
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../../text/durations.js';
@@ -14,7 +12,7 @@ export function collect(text: string, previous: unknown): string[] {
   return [...((previous as string[] | undefined) ?? []), notEmpty(text)];
 }
 
-/** Any text but none. */
+/** Any text except an empty one. */
 export function notEmpty(text: string): string {
   if (text === '') throw new InvalidArgumentError('It is empty.');
   return text;
@@ -47,9 +45,8 @@ export function duration(leastMs: number, mostMs: number = MAX_TIMER_MS): (text:
     if (ms === undefined && /^\d+(\.\d+)?$/.test(text)) {
       throw new InvalidArgumentError(`It has no unit; write ${text}s or ${text}ms.`);
     }
-    throw new InvalidArgumentError(
-      `Expected a duration such as 500ms, 5s, 2m or 1h, from ${leastMs}ms to ${Math.floor(mostMs / DAY_MS)}d.`,
-    );
+    const range = `from ${leastMs}ms to ${Math.floor(mostMs / DAY_MS)}d`;
+    throw new InvalidArgumentError(`Expected a duration such as 500ms, 5s, 2m or 1h, ${range}.`);
   };
 }
 
@@ -66,7 +63,7 @@ export function failureLimit(text: string): number | `${number}%` {
   throw new InvalidArgumentError('Expected a count such as 10, or a share such as 5%.');
 }
 
-/** So many starts in a window of time. */
+/** A number of starts in any window of time. */
 export interface Rate {
   readonly limit: number;
   readonly perMs: number;

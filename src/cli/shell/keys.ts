@@ -9,15 +9,10 @@
 import { brief } from '../../text/shown-text.js';
 import { UsageError } from './exit-codes.js';
 
-/** Thrown by a {@link KeyFunction}: the message says which field is missing. */
-export class KeyError extends Error {
-  override readonly name = 'KeyError';
-}
-
-/** Makes the key of an input. */
+/** Makes the key of an input. Throws a UsageError that names the field that is missing. */
 export type KeyFunction = (input: unknown) => string;
 
-/** @throws UsageError when the text is no field and no template */
+/** @throws UsageError when the text is neither a field nor a template */
 export function parseKey(text: string): KeyFunction {
   if (!/[{}]/.test(text)) return (input) => fieldOf(input, text);
   const parts = text.split(/\{([^{}]*)\}/);
@@ -35,7 +30,7 @@ function fieldOf(input: unknown, path: string): string {
   const value = path === '' ? input : find(input, path);
   if (typeof value === 'string' && value !== '') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw new KeyError(reason(input, path, value));
+  throw new UsageError(reason(input, path, value));
 }
 
 function find(input: unknown, path: string): unknown {
@@ -52,12 +47,12 @@ function find(input: unknown, path: string): unknown {
 function reason(input: unknown, path: string, value: unknown): string {
   if (path === '') return '{} needs an input that is a string or number';
   if (typeof input !== 'object' || input === null)
-    return `the input is no object, so it has no field "${path}"; --key {} takes the input itself`;
+    return `the input is not an object, so it has no field "${path}"; --key {} takes the input itself`;
   if (value === undefined) {
     const names = Array.isArray(input) ? 'it is an array' : brief(Object.keys(input).join(', '), 80);
     return `the input has no field "${path}" for --key; it has: ${names}`;
   }
   return value === ''
     ? `the field "${path}" for --key is empty`
-    : `the field "${path}" for --key is no string or number`;
+    : `the field "${path}" for --key is neither a string nor a number`;
 }

@@ -1,8 +1,8 @@
 /**
  * The command line, made from the table of commands.
  *
- * commander parses, suggests and prints help; its own endings become exit codes here (help 0, anything it refuses 2).
- * A command is loaded when it is called.
+ * commander parses, suggests and prints help; its own endings become exit codes here (help 0, anything it
+ * refuses 2). A command is loaded when it is called.
  */
 
 import { Command, CommanderError } from 'commander';

@@ -1,8 +1,8 @@
 /**
- * Signals: the first asks the run to drain, the second to stop now, the third ends the process on the spot.
+ * Signals: the first drains the run, the second aborts it, the third ends the process immediately.
  *
- * A shell stops its loop only when a command dies of the signal, not when it exits with 130. So after the clean end the handlers
- * are taken off and the process sends the signal to itself.
+ * A shell stops its loop only when a command dies of the signal, not when it exits with 130. So after a clean
+ * end the process removes its handlers and sends the signal to itself.
  */
 
 import { constants } from 'node:os';
@@ -12,7 +12,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** A signal that ends a run. */
 export type EndSignal = (typeof SIGNALS)[number];
 
-/** What a run does about signals. */
+/** How a run reacts to signals. */
 export interface SignalActions {
   drain(signal: EndSignal): void;
   abort(signal: EndSignal): void;
@@ -33,7 +33,7 @@ export class Signals {
     process.on('exit', this.#onExit);
   }
 
-  /** The first signal that came. */
+  /** The first signal that was caught. */
   get received(): EndSignal | undefined {
     return this.#first;
   }
@@ -43,14 +43,14 @@ export class Signals {
     return this.#controller.signal;
   }
 
-  /** From now on a run answers to signals; one that came before is passed on. */
+  /** Sends signals to a run from now on, including those that were caught before. */
   connect(actions: SignalActions): void {
     this.#actions = actions;
     if (this.#first !== undefined) actions.drain(this.#first);
     if (this.#first !== undefined && this.#count > 1) actions.abort(this.#first);
   }
 
-  /** What must be done even when the process ends on the spot, by a signal or a bug. Synchronous, and harmless when it is done twice. */
+  /** Registers work for when the process ends immediately. It must be synchronous and may be called twice. */
   atOnce(cleanup: () => void): void {
     this.#cleanups.push(cleanup);
   }
@@ -83,9 +83,9 @@ export class Signals {
 /** Ends this process with a signal. */
 export function raise(signal: EndSignal): void {
   const code = 128 + constants.signals[signal];
-  // Windows has no signals to die of.
+  // A process on Windows cannot die of a signal.
   if (process.platform === 'win32') process.exit(code);
   process.kill(process.pid, signal);
-  // The signal arrives before the next turn of the loop; should another listener swallow it, the code still tells.
+  // If another listener swallows the signal, the exit code still shows it.
   setTimeout(() => process.exit(code), 1000);
 }

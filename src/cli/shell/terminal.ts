@@ -1,7 +1,8 @@
 /**
- * What standard error can show, and the one way in which the command writes text to it.
+ * What standard error can show, and the one way in which a command writes text to it.
  *
- * Whatever comes from outside (messages of tasks, inputs, keys, file names) passes `clean` first: a terminal must not obey it.
+ * Text from outside (messages of tasks, inputs, keys, file names) passes through `clean` first, so that it
+ * cannot steer the terminal.
  */
 
 import { createColors } from 'picocolors';
@@ -9,12 +10,17 @@ import { createColors } from 'picocolors';
 /** Colours of one stream. */
 export type Colors = ReturnType<typeof createColors>;
 
-/** How much is said on standard error. */
+/** How much is written to standard error. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
-/** True when a stream is a terminal that can move its cursor, and nobody keeps its output as a log. */
+/** True when a stream is a terminal that can move its cursor and whose output is not kept as a log. */
 export function isLive(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean {
   return stream.isTTY === true && env['TERM'] !== 'dumb' && !isSet(env['CI']);
+}
+
+/** The colours that a stream can show. */
+export function colorsOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, isAllowed: boolean): Colors {
+  return createColors(hasColor(stream, env, isAllowed));
 }
 
 function hasColor(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, isAllowed: boolean): boolean {
@@ -36,7 +42,7 @@ export function hasUnicode(env: NodeJS.ProcessEnv): boolean {
 export class Messages {
   readonly colors: Colors;
   readonly verbosity: Verbosity;
-  /** Standard error carries JSON events; text is sent as one of them. */
+  /** Standard error carries JSON events only; warnings and errors are such events. */
   readonly isJson: boolean;
   readonly #write: (text: string) => void;
 
@@ -47,25 +53,25 @@ export class Messages {
     readonly verbosity: Verbosity;
     readonly isJson: boolean;
   }) {
-    this.colors = createColors(hasColor(options.stream, options.env, options.color));
+    this.colors = colorsOf(options.stream, options.env, options.color);
     this.verbosity = options.verbosity;
     this.isJson = options.isJson;
     this.#write = (text) => void options.stream.write(text);
   }
 
-  /** What there is to know; not with `--quiet`. */
+  /** Information; not with `--quiet`. */
   info(text: string): void {
     if (this.verbosity !== 'quiet' && !this.isJson) this.#write(`${text}\n`);
   }
 
-  /** What the user should look at; not with `--quiet`. */
+  /** A warning; not with `--quiet`. */
   warn(text: string): void {
     if (this.verbosity === 'quiet') return;
     if (this.isJson) this.event('warning', { message: text });
     else this.#write(`${this.colors.yellow('warning:')} ${text}\n`);
   }
 
-  /** What ended the command. */
+  /** The error that ended the command. */
   error(text: string): void {
     if (this.isJson) this.event('error', { message: text });
     else this.#write(`${this.colors.red('error:')} ${text}\n`);
@@ -76,7 +82,7 @@ export class Messages {
     this.#write(`${JSON.stringify({ v: 1, t: new Date().toISOString(), type, ...fields })}\n`);
   }
 
-  /** A line exactly as it is. */
+  /** A line without any prefix. */
   line(text: string): void {
     this.#write(`${text}\n`);
   }

@@ -1,13 +1,14 @@
 /**
- * What a session keeps of the command that made it, so that `heddle resume` needs nothing but the session's name:
+ * The command that a session records, so that `heddle resume` needs nothing but the session's name:
  *
  *   { v: 1, cwd, module, args, flags }
  *
- * `cwd` is the folder where the command was started, `module` an absolute path, `args` the inputs that were arguments; `flags` are the
- * parsed flags of `heddle run` by their names, without those that belong to one command line only. Paths in them are relative to `cwd`.
- * Shards share the session but not the files that they write, so a shard keeps neither `-o` nor `--failed-out`.
+ * `cwd` is the folder where the command was started, `module` an absolute path, `args` the inputs that were
+ * arguments; `flags` are the parsed flags of `heddle run` by name, without those that belong to one command
+ * line only. Paths in them are relative to `cwd`. Shards share the session but not the files that they write,
+ * so a shard records neither `-o` nor `--failed-out`.
  *
- * A session is a folder that may come from anywhere: what is read from it is looked at before it is used.
+ * A session is a folder that may come from anywhere, so what is read from it is checked before it is used.
  */
 
 import { resolve } from 'node:path';
@@ -25,7 +26,7 @@ export interface RecordedCommand {
 
 const FILES_OF_A_SHARD = new Set(['output', 'failedOut']);
 
-/** What to keep of a command. */
+/** What to record of a command. */
 export function recordCommand(
   module: string,
   args: readonly string[],
@@ -42,7 +43,7 @@ export function recordCommand(
 }
 
 /**
- * Reads what a session keeps.
+ * Reads the command that a session records.
  *
  * @throws SessionProblem when no command is recorded
  */
@@ -50,7 +51,8 @@ export function readCommand(value: unknown, session: string): RecordedCommand {
   const { v, cwd, module, args, flags } = (value ?? {}) as Partial<Record<keyof RecordedCommand, unknown>>;
   if (value === undefined || value === null) {
     throw new SessionProblem(
-      `the session ${session} was made by a program, not by heddle run, so there is no command to run again; resume it from that program`,
+      `the session ${session} was made by a program, not by heddle run, so it has no command to run again; ` +
+        'resume it from that program',
       7,
     );
   }
@@ -64,14 +66,15 @@ export function readCommand(value: unknown, session: string): RecordedCommand {
     flags !== null;
   if (!isKnown) {
     throw new SessionProblem(
-      `the session ${session} has a command recorded that this release does not understand; continue it with heddle run <task-module> --session ${session}`,
+      `the session ${session} records a command that this release does not understand; ` +
+        `continue it with heddle run <task-module> --session ${session}`,
       7,
     );
   }
   return { v, cwd, module, args, flags: usable(flags as Record<string, unknown>) };
 }
 
-/** Flags that this release has, with values of the kind that their parser answers with. */
+/** Flags that this release has, with values of the kind that their parser returns. */
 function usable(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const kinds = new Map(RUN_FLAGS.map(({ spec, parse }) => [nameOf(spec), { spec, parse }]));
   return Object.fromEntries(
@@ -101,15 +104,15 @@ function nameOf(spec: string): string {
 const PATHS = ['output', 'failedOut', 'cache'] as const;
 
 /**
- * The flags of a resumed run: what is recorded, then what is given now.
+ * The flags of a resumed run: the recorded ones, replaced by those given now.
  *
- * @param cwd - the present folder, which paths given now are relative to
+ * @param cwd - the folder that paths given now are relative to
  */
 export function mergeFlags(recorded: RecordedCommand, given: RunFlags, cwd: string): RunFlags {
   const now: Record<string, unknown> = { ...given };
   for (const name of PATHS) if (given[name] !== undefined) now[name] = resolve(cwd, given[name]);
   const before = { ...recorded.flags };
-  // Each says when to stop, and only one can.
+  // The two exclude each other.
   if (given.failFast === true) delete before['maxFailures'];
   if (given.maxFailures !== undefined) delete before['failFast'];
   return { ...before, ...now } as unknown as RunFlags;

@@ -1,8 +1,8 @@
 /**
- * The flags of `heddle run` and `heddle resume`: one table, from which parsing, help and shell completion come.
+ * The flags of `heddle run` and `heddle resume`.
  *
- * The table adds no defaults of its own: a flag that is not given leaves the library's option alone. Values are checked here as
- * far as text goes, so that a message names the flag as the user wrote it.
+ * The table adds no defaults of its own: a flag that is not given leaves the library's option unset. Values
+ * are checked here as far as possible, so that a message names the flag as the user wrote it.
  */
 
 import type { Flag } from '../../shell/flag.js';
@@ -18,6 +18,7 @@ import {
   rate,
   shard,
 } from '../../shell/flag-values.js';
+import { SESSION_HELP } from '../sessions/place.js';
 
 /** How inputs are written in a file. */
 export type InputFormat = 'jsonl' | 'json' | 'csv' | 'lines';
@@ -70,31 +71,31 @@ const SPEED = 'Speed:';
 const FAILURES = 'Failures and time:';
 const SHOWN = 'What is shown:';
 
-/** Every flag of `heddle run`. */
+/** The flags of `heddle run`. */
 export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '-i, --input <file>',
     group: INPUTS,
-    help: 'read inputs from a file: .jsonl, .ndjson, .json (array), .csv (rows as objects), else lines; - is stdin (repeatable)',
+    help: 'read a file: .jsonl, .ndjson, .json (array), .csv (objects), else lines; - is stdin (repeatable)',
     parse: collect,
     isFile: true,
   },
   {
     spec: '--glob <pattern>',
     group: INPUTS,
-    help: 'the files that match, sorted; a leading ! takes files out (repeatable)',
+    help: 'the files that match, sorted; a leading ! excludes files (repeatable)',
     parse: collect,
   },
   {
     spec: '--format <format>',
     group: INPUTS,
-    help: 'read -i as this, whatever its name',
+    help: 'format of -i, whatever its name',
     choices: ['jsonl', 'json', 'csv', 'lines'],
   },
   {
     spec: '--key <field|template>',
     group: INPUTS,
-    help: 'name of a task: a field such as id, or a template such as {host}/{path}; {} is the input itself (default: hash of the input)',
+    help: 'name of a task: a field (id) or a template ({host}/{path}; {} is the input) (default: a hash)',
     parse: notEmpty,
   },
   {
@@ -107,7 +108,7 @@ export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '--values',
     group: RESULTS,
-    help: 'only the values of succeeded tasks, one JSON value a line',
+    help: 'only the values of succeeded tasks, one JSON value per line',
   },
   {
     spec: '--failed-out <file>',
@@ -124,13 +125,13 @@ export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '--session <name|dir>',
     group: SESSION,
-    help: 'record outcomes there and continue what is there: a name under .heddle/sessions/, or a folder (default: a new one, named by date and task)',
+    help: `record outcomes in it, and continue it: ${SESSION_HELP} (default: a new one)`,
     parse: notEmpty,
   },
   {
     spec: '--no-session',
     group: SESSION,
-    help: 'record nothing: what was done is lost if the run is cut off',
+    help: 'record nothing; a run that is cut off starts from the beginning',
   },
   {
     spec: '--retry-failed',
@@ -140,7 +141,7 @@ export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '--shard <i/n>',
     group: SESSION,
-    help: 'run the i-th of n disjoint parts of the batch; other processes may run the others in the same session at the same time',
+    help: 'run the i-th of n parts of the batch; other processes may run the others in the same session',
     parse: shard,
   },
   {
@@ -151,7 +152,7 @@ export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '--cache <dir>',
     group: SESSION,
-    help: 'keep values there, for all sessions: an input that the same module was given before is not run again',
+    help: 'keep values there, for all sessions: the same module does not run again for the same input',
     parse: notEmpty,
     isFile: true,
   },
@@ -176,19 +177,19 @@ export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '--chunk <n|auto>',
     group: SPEED,
-    help: 'tasks that go to a thread in one message (default: auto)',
+    help: 'tasks in one message to a thread (default: auto)',
     parse: integerOr('auto', 1, 100_000),
   },
   {
     spec: '--window <n|auto>',
     group: SPEED,
-    help: 'tasks read ahead of the outcomes that were written; bounds memory (default: auto)',
+    help: 'tasks read ahead of the written outcomes; bounds memory (default: auto)',
     parse: integerOr('auto', 1, 2 ** 30),
   },
   {
     spec: '--memory-limit <MB>',
     group: SPEED,
-    help: 'heap limit of each thread; a task beyond it fails',
+    help: 'heap limit of each thread; a task that exceeds it fails',
     parse: integer(16, 1_000_000),
   },
   {
@@ -199,19 +200,19 @@ export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '--rate-limit <n/unit>',
     group: FAILURES,
-    help: 'starts in any window of that length, retries included, never more: 20/s, 100/m, 1000/h, 20/3s',
+    help: 'most starts in any window of that length, retries included: 20/s, 100/m, 1000/h, 20/3s',
     parse: rate,
   },
   {
     spec: '--burst <n>',
     group: FAILURES,
-    help: 'starts of --rate-limit that may come at once; the others follow at an even pace (default: a twentieth of the limit, at least 1)',
+    help: 'starts of --rate-limit at once; the others are spread (default: a twentieth of it, at least 1)',
     parse: integer(1, 1_000_000),
   },
   {
     spec: '--retries <n>',
     group: FAILURES,
-    help: 'repeat a failed attempt up to n times more: 2 means 3 attempts in all (default: 0)',
+    help: 'repeat a failed attempt up to n times more: 2 means 3 attempts (default: 0)',
     parse: integer(0, 999_999),
   },
   {
@@ -229,7 +230,7 @@ export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '--grace <duration>',
     group: FAILURES,
-    help: 'how long running tasks may go on after a timeout or Ctrl-C (default: 10s)',
+    help: 'how long running tasks may continue after a timeout or Ctrl-C (default: 10s)',
     parse: duration(0),
   },
   {
@@ -265,18 +266,18 @@ export const RUN_FLAGS: readonly Flag[] = [
   {
     spec: '--verbose',
     group: SHOWN,
-    help: 'also each failure and retry, debug and info logs of tasks, stack traces',
+    help: 'each failure and retry, debug and info logs of tasks, stack traces',
   },
   { spec: '--no-color', group: SHOWN, help: 'no colours (NO_COLOR does the same)' },
   { spec: '--dry-run', group: SHOWN, help: 'check everything, show what would run, run nothing' },
 ];
 
-/** Every flag of `heddle resume`: those of `heddle run` but for the inputs and the session, which are recorded. */
+/** The flags of `heddle resume`: those of `heddle run` except inputs and session, which are recorded. */
 export const RESUME_FLAGS: readonly Flag[] = RUN_FLAGS.filter(
   ({ group, spec }) => group !== INPUTS && !spec.includes('session'),
 );
 
-/** Names of the flags that belong to one command line and are not taken over by `heddle resume`. */
+/** Names of the flags that belong to one command line only; a session does not record them. */
 export const OWN_FLAGS: ReadonlySet<string> = new Set([
   ...['session', 'shard', 'retryFailed', 'force', 'dryRun', 'progress', 'quiet', 'verbose', 'color'],
 ]);

@@ -1,9 +1,9 @@
 /**
- * The session of one `heddle run`: which one, what it is opened with, and what to tell about it.
+ * The session of one `heddle run`.
  *
- *   asked for (--session) → that one, made if it is not there
- *   nothing said          → a new one; taken away again if the run was impossible or had no inputs
- *   --no-session          → none
+ *   --session     that one, made if it does not exist
+ *   (no flag)     a new one, removed again if the run was impossible or had no inputs
+ *   --no-session  none
  */
 
 import { isHeddleError, openSession, type SessionOptions, taskKey } from '../../../main/index.js';
@@ -29,7 +29,7 @@ export class SessionOfRun {
     this.#settings = settings;
   }
 
-  /** Undefined when there is to be none. @throws OutputError, SessionProblem */
+  /** Undefined with `--no-session`. @throws OutputError, SessionProblem */
   static open(
     settings: Settings,
     args: readonly string[],
@@ -54,10 +54,10 @@ export class SessionOfRun {
     return new SessionOfRun(place, isNew, option, settings);
   }
 
-  /** The command line that goes on with this session. */
+  /** The command line that continues this session. */
   resumeLine(...more: readonly string[]): string {
     const { shard, output, failedOut } = this.#settings.flags;
-    // A shard's files are its own, so the session does not know them.
+    // The session does not record the files of a shard.
     const own =
       shard === undefined
         ? []
@@ -69,24 +69,24 @@ export class SessionOfRun {
     return ['heddle resume', quote(this.place.text), ...own, ...more].join(' ');
   }
 
-  /** What ended the run, as an error of the command that says what to do about the session. */
+  /** What ended the run, as an error of the command that advises what to do about the session. */
   explain(cause: unknown, hasOutcomes: boolean): unknown {
     const error = classify(cause);
     if (!(error instanceof Error)) return error;
     const isPlace =
       isHeddleError(cause, 'HEDDLE_SESSION_INVALID') || isHeddleError(cause, 'HEDDLE_SESSION_WRITE');
     if (this.#isNew && !hasOutcomes && isPlace) return withLine(error, ELSEWHERE);
-    // One that somebody else has, or that is not this batch's, is not to be resumed.
+    // A session that is in use, or belongs to another batch, cannot be resumed.
     const isOurs = !(error instanceof SessionProblem);
     return hasOutcomes && isOurs ? withLine(error, `resume with: ${this.resumeLine()}`) : error;
   }
 
-  /** Failures that the session holds; for a run that ended before it came to them. */
+  /** Failures in the session, including those that this run did not reach. */
   async failed(): Promise<number> {
     return (await openSession(this.place.path).status()).failed;
   }
 
-  /** Takes a new session away in which nothing is recorded. */
+  /** Removes a new session in which nothing is recorded. */
   async drop(): Promise<void> {
     if (!this.#isNew) return;
     const session = openSession(this.place.path);
@@ -94,7 +94,7 @@ export class SessionOfRun {
       const { succeeded, failed } = await session.status();
       if (succeeded + failed === 0) await session.remove();
     } catch {
-      // There is none, or somebody else has it by now.
+      // It does not exist, or is in use by another process.
     }
     removeEmpty(this.place);
   }
@@ -106,7 +106,7 @@ function withLine(error: Error, line: string): Error {
   return error;
 }
 
-/** Whether any input has an outcome: mostly the first one answers. A batch without inputs is nobody else's. */
+/** Whether any input has an outcome; usually the first one has. An empty batch belongs to any session. */
 async function hasAny(
   sources: readonly InputSource[],
   keyOf: (input: unknown) => string,
@@ -115,7 +115,7 @@ async function hasAny(
   let isEmpty = true;
   for (const source of sources) {
     for await (const row of source.open()) {
-      // What is wrong with a row is told when it is read as an input.
+      // A bad row is reported when it is read as an input.
       if (row.problem !== undefined || has(keyOf(row.input))) return true;
       isEmpty = false;
     }

@@ -1,6 +1,4 @@
-/**
- * Settings: what the flags mean, checked as far as it can be without reading inputs.
- */
+/** Settings: what the flags mean, checked as far as possible without reading inputs. */
 
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -12,7 +10,7 @@ import { type KeyFunction, parseKey } from '../../shell/keys.js';
 import { placeOf, type SessionPlace } from '../sessions/place.js';
 import type { RunFlags } from './run-flags.js';
 
-/** What a run is to do. */
+/** The settings of a run. */
 export interface Settings {
   /** Absolute path of the task module. */
   readonly module: string;
@@ -26,12 +24,12 @@ export interface Settings {
   /** Without `key` and `total`, which depend on the inputs. */
   readonly run: RunOptions;
   readonly flags: RunFlags;
-  /** Undefined: none. */
+  /** Undefined for no session. */
   readonly session: SessionPlace | 'new' | undefined;
 }
 
 /**
- * @param session - the one to resume; without it the flags say which
+ * @param session - the one to resume; otherwise the flags name it
  * @throws UsageError
  */
 export function resolveSettings(moduleText: string, flags: RunFlags, session?: SessionPlace): Settings {
@@ -52,15 +50,14 @@ export function resolveSettings(moduleText: string, flags: RunFlags, session?: S
   };
 }
 
-/** Flags that speak of a session with outcomes are refused without one: what they ask for could not be done. */
+/** Refuses flags that need a session with outcomes where there is none. */
 function chooseSession({ session, shard, retryFailed, force }: RunFlags): Settings['session'] {
   if (typeof session === 'string') return placeOf(session, process.cwd());
   if (shard !== undefined && session !== false)
     throw new UsageError('shards need a session they share: add --session <name>');
   if (retryFailed === true)
     throw new UsageError('--retry-failed needs the session of the earlier run: add --session <name>');
-  if (force === true)
-    throw new UsageError('--force needs the session that is to be continued: add --session <name>');
+  if (force === true) throw new UsageError('--force needs the session to continue: add --session <name>');
   return session === false ? undefined : 'new';
 }
 
@@ -86,7 +83,7 @@ function runOptions(flags: RunFlags): RunOptions {
   };
 }
 
-/** What limits the starts. Nothing is known of a provider behind the task: no breaker. */
+/** The lane that limits starts. Without a breaker, because nothing is known of a provider. */
 function laneOf({ rateLimit, burst }: RunFlags): RunOptions['lane'] {
   if (rateLimit === undefined) {
     if (burst !== undefined)
@@ -109,9 +106,8 @@ function findModule(text: string): string {
       throw new UsageError(`the task module ${text} cannot be read: ${systemReason(error)}`);
     }
     const guess = ['.js', '.mjs', '.cjs', '.ts', '.mts'].find((extension) => isFile(path + extension));
-    throw new UsageError(
-      `the task module ${text} does not exist${guess === undefined ? `; it was looked for at ${path}` : `; did you mean ${text}${guess}?`}`,
-    );
+    const advice = guess === undefined ? `it was looked for at ${path}` : `did you mean ${text}${guess}?`;
+    throw new UsageError(`the task module ${text} does not exist; ${advice}`);
   }
   if (stats.isDirectory())
     throw new UsageError(`the task module ${text} is a folder; name a file, such as ${text}/task.js`);
@@ -123,7 +119,7 @@ function pathOf(text: string): string {
     try {
       return fileURLToPath(text);
     } catch (error) {
-      throw new UsageError(`the task module ${text} is no usable file URL: ${(error as Error).message}`);
+      throw new UsageError(`the task module ${text} is not a usable file URL: ${(error as Error).message}`);
     }
   }
   if (/^[a-z][a-z\d+.-]+:\/\//i.test(text) || /^(?:data|node):/.test(text)) {
@@ -140,7 +136,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** A file that is read and written in one run would lose what it held. */
+/** Refuses to write a file that the same run reads or writes otherwise. */
 function refuseSameFiles(module: string, flags: RunFlags): void {
   const read = (flags.input ?? [])
     .filter((path) => path !== '-')
@@ -170,7 +166,7 @@ function real(path: string): string {
   }
 }
 
-/** Devices and pipes, such as /dev/null, hold nothing that could be lost. */
+/** Devices and pipes, such as /dev/null, hold nothing to lose. */
 function isSpecial(path: string): boolean {
   try {
     return !statSync(path).isFile();
@@ -179,7 +175,7 @@ function isSpecial(path: string): boolean {
   }
 }
 
-/** How failed inputs are written: a name that would be read back as something else is refused. */
+/** How failed inputs are written. Refuses a name that would be read back in another format. */
 export function failedFormat(path: string, areLines: boolean): 'jsonl' | 'lines' {
   const extension = extname(path).toLowerCase();
   if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
@@ -188,6 +184,7 @@ export function failedFormat(path: string, areLines: boolean): 'jsonl' | 'lines'
   }
   if (areLines) return 'lines';
   throw new UsageError(
-    `--failed-out ${path} would be read back as lines, but inputs are not all lines of text; give it a name that ends in .jsonl`,
+    `--failed-out ${path} would be read back as lines, but inputs are not all lines of text; ` +
+      'give it a name that ends in .jsonl',
   );
 }

@@ -1,11 +1,12 @@
 /**
  * Where sessions are: names under `.heddle/sessions/` of the working folder, and folders anywhere.
  *
- * A text with a path separator, or that starts with a dot, is a folder; anything else is a name. A name has no character
- * that could lead out of the folder of sessions, or that a shell would not take literally. A text that looks like a name and climbs out
- * (`nightly/../../x`) is refused: whoever wants that folder writes it as one.
+ * A text that has a path separator or starts with a dot is a folder; anything else is a name. A name has no
+ * character that could lead out of the folder of sessions, or that a shell would not take literally. A text
+ * that looks like a name but leads out (`nightly/../../x`) is refused.
  *
- * The folder of a new session is made with one exclusive `mkdir`: two commands that start in the same second get two names.
+ * The folder of a new session is made with one exclusive `mkdir`, so that two commands that start in the same
+ * minute use two names.
  */
 
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ import { OutputError, SessionProblem, systemReason, UsageError } from '../../she
 
 /** A session as the user names it, and where it is. */
 export interface SessionPlace {
-  /** What to write on a command line to mean it. */
+  /** Its name on a command line. */
   readonly text: string;
   readonly path: string;
 }
@@ -24,22 +25,22 @@ export const SESSIONS_FOLDER = '.heddle/sessions';
 /** How help names a session argument. */
 export const SESSION_HELP = 'a name under .heddle/sessions/, or a folder';
 const HOME = '.heddle';
-/** What to do when sessions cannot be there. */
+/** Advice when sessions cannot be stored there. */
 export const ELSEWHERE =
   'name another place with --session <folder>, or run without a session with --no-session';
 const FOLDER_MODE = 0o700;
 const MAX_NAME = 100;
-/** Of the part of a new session's name that comes from the task. */
+/** Length of the part of a new session's name that comes from the task. */
 const MAX_LABEL = 50;
 
-/** @throws UsageError when the text is no name and no folder */
+/** @throws UsageError when the text is neither a name nor a folder */
 export function placeOf(text: string, cwd: string): SessionPlace {
   if (isFolder(text)) return { text, path: resolve(cwd, text) };
   const isName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(text) && text.length <= MAX_NAME;
   if (isName) return { text, path: resolve(cwd, SESSIONS_FOLDER, text) };
   throw new UsageError(
-    `"${text}" is no name of a session: a name holds letters, digits, ".", "_" and "-", up to ${MAX_NAME}, and begins with a letter or digit; ` +
-      'for a folder write it with a slash, such as ./folder',
+    `"${text}" is not the name of a session: a name has up to ${MAX_NAME} letters, digits, ".", "_" and "-", ` +
+      'and begins with a letter or digit; write a folder with a slash, such as ./folder',
   );
 }
 
@@ -50,7 +51,7 @@ function isFolder(text: string): boolean {
   return parts.length > 1 && !parts.includes('..');
 }
 
-/** Makes the folder of sessions, if the session is one of those in it. Git is told to leave it alone. */
+/** Makes the folder of named sessions, if the session is one of them, and makes git ignore it. */
 export function makeHome({ path }: SessionPlace, cwd: string): void {
   const home = resolve(cwd, HOME);
   if (resolve(path, '..') !== resolve(cwd, SESSIONS_FOLDER)) return;
@@ -81,16 +82,16 @@ export function makeNew(module: string, cwd: string, now: Date): SessionPlace {
   }
 }
 
-/** Takes the folder of a new session away again, if nothing is in it. */
+/** Removes the folder of a new session, if it is empty. */
 export function removeEmpty({ path }: SessionPlace): void {
   try {
     rmdirSync(path);
   } catch {
-    // It holds something, or is gone.
+    // It is not empty, or no longer exists.
   }
 }
 
-/** @returns false when there is one already */
+/** @returns false when the folder exists already */
 function tryFolder(path: string): boolean {
   try {
     mkdirSync(path, { mode: FOLDER_MODE });
@@ -105,7 +106,7 @@ function homeError(error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOTDIR')
     return new SessionProblem(
-      `a file stands where the folder ${SESSIONS_FOLDER} should be; move it, or ${ELSEWHERE}`,
+      `a file is in the place of the folder ${SESSIONS_FOLDER}; move it, or ${ELSEWHERE}`,
       7,
     );
   return new OutputError(
@@ -130,7 +131,7 @@ function labelOf(module: string): string {
   return label.replace(/^[-.]+|[-.]+$/g, '') || 'task';
 }
 
-/** A word for a shell. */
+/** Quotes a text so that a shell takes it as one word. */
 export function quote(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -4,8 +4,8 @@
  *   --prune          sessions in which every task succeeded
  *   --prune --all    all sessions
  *
- * A session in use is kept: the library checks again before it deletes. A session that this release cannot read is
- * kept as well, because what would be lost is unknown.
+ * A session in use is kept: the library checks again before it deletes. A session that this release cannot
+ * read is kept as well, because what would be lost is unknown.
  */
 
 import { isHeddleError, openSession } from '../../../main/index.js';

@@ -1,8 +1,8 @@
 /**
  * `heddle status`: one session, or the list of all, once or repeatedly.
  *
- * It only reads; a run that works on the session is not affected. With --watch a terminal shows the page in place, any
- * other output receives one line each time. Signals are not caught: there is nothing to clean up.
+ * It only reads; a run that works on the session is not affected. With --watch a terminal shows the page in
+ * place, any other output receives one line each time. Signals are not caught: there is nothing to clean up.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -95,7 +95,8 @@ function runText(run: SessionRun, now: Date, isOneOfMany: boolean): string {
       remainingMs: run.remainingMs,
     });
     const shown = isOneOfMany && pace !== '' ? `   ${pace}` : '';
-    return `running: ${who} since ${formatTime(since)} (${formatAge(now.getTime() - since.getTime())})${shown}`;
+    const age = formatAge(now.getTime() - since.getTime());
+    return `running: ${who} since ${formatTime(since)} (${age})${shown}`;
   }
   const last = formatTime(new Date(updatedAt));
   if (status === 'running') return `killed: ${who} was cut off, last update at ${last}`;
