@@ -1,5 +1,5 @@
 import type { CommandRow } from '../../shell/command-row.js';
-import { HTTP_CALL_FLAGS, type HttpCallFlags } from './http-flags.js';
+import { HTTP_CALL_FLAGS } from './http-flags.js';
 
 export const HTTP_CALL: CommandRow = {
   group: { name: 'http', help: 'Calls REST and GraphQL services.' },
@@ -17,8 +17,5 @@ Items are sent one after the other unless --parallel or -c is given. Answers go 
 
 Exit codes: 0 all succeeded, 1 some failed, 2 wrong usage or configuration (nothing was sent), 6 the session is in
 use, 7 it cannot be continued, 70 a bug in heddle, 74 output or session could not be written.`,
-  load: async () => {
-    const { httpCallCommand } = await import('./http-call-command.js');
-    return ([target]: [target: string], flags: HttpCallFlags) => httpCallCommand(target, flags);
-  },
+  load: async () => (await import('./http-call-command.js')).httpCallCommand,
 };
