@@ -1,4 +1,6 @@
-/** Which headers of an answer say something about limits, as plain data that can be sent between threads. */
+/**
+ * The headers of an answer that say something about limits, as plain data that can be sent between threads.
+ */
 
 const NAMES: ReadonlySet<string> = new Set([
   'date',
@@ -12,14 +14,22 @@ const NAMES: ReadonlySet<string> = new Set([
   'ratelimit-policy',
 ]);
 const PREFIXES = ['ratelimit-', 'x-ratelimit-', 'x-rate-limit-', 'anthropic-ratelimit-'];
-/** Longer ones say nothing. */
+/** Longer values are ignored. */
 export const MAX_LENGTH = 4096;
-/** Headers looked at: more than any answer has, fewer than an endless iterator. */
+/** Number of headers that are read: more than any answer has, but an iterator may be endless. */
 const MAX_FIELDS = 1000;
 
 /**
- * The part of a response's headers that says something about limits, as a plain object with names in lower case. Takes Headers, plain
- * objects (any case; texts or arrays of texts), Maps and arrays of pairs; of anything else there is nothing to tell.
+ * Returns the headers of a response that say something about limits, by their names in lower case:
+ * `Retry-After` and its variants, `RateLimit-*`, `X-RateLimit-*`, and those of AI providers and Dataverse.
+ * `Date` is included beside them, because delays are relative to it. Other headers, such as credentials and
+ * cookies, are left out.
+ *
+ * Attach them to an error as `headers` to let a lane see what the provider asked for, as `ctx.observe` does
+ * for a response. Never throws.
+ *
+ * @param headers - Headers, a Map, an array of pairs, or an object with strings or arrays of strings; of any
+ *   other value the result is empty
  */
 export function limitHeadersOf(headers: unknown): Record<string, string> {
   const found: Record<string, string> = {};
@@ -30,9 +40,9 @@ export function limitHeadersOf(headers: unknown): Record<string, string> {
       if (Array.isArray(entry)) collect(found, entry[0], entry[1]);
     }
   } catch {
-    // A getter or an iterator of somebody else's threw: what was read before it counts.
+    // A getter or an iterator threw. The headers before it count.
   }
-  // The date says something beside another header only.
+  // A date alone says nothing about limits.
   return Object.keys(found).some((name) => name !== 'date') ? found : {};
 }
 
@@ -49,7 +59,7 @@ function collect(found: Record<string, string>, name: unknown, value: unknown): 
     if (typeof each !== 'string' && typeof each !== 'number') continue;
     const text = String(each).trim();
     const before = found[lower];
-    // A proxy that repeats a header has not said anything else.
+    // A proxy may repeat a header.
     if (before === text || text.length > MAX_LENGTH) continue;
     found[lower] = before === undefined ? text : `${before}, ${text}`;
   }

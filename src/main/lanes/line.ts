@@ -16,7 +16,9 @@ export interface WaitingTask {
   ticket: LockTicket | undefined;
 }
 
-/** First in, first out. An index marks the start, because `Array.shift` moves every element of a long array. */
+/**
+ * First in, first out. An index marks the start, because `Array.shift` moves every element of a long array.
+ */
 class TaskQueue {
   #tasks: WaitingTask[] = [];
   #start = 0;

@@ -17,17 +17,13 @@ import { backoffMs, type RetryPolicy } from './backoff.js';
 import { runCallerCode } from './caller-code.js';
 import type { Verdict } from './lane-options.js';
 
-/**
- * What a failed attempt means for its task.
- *
- * - `again`: the task runs again after the delay. `isCharged`: the failure counts as one of its attempts.
- * - `failed`: final. The failure is permanent, the attempts are used up, or `retryIf` refused.
- * - `left`: a later run takes the task up again. This run is stopping, or the task is a job that goes on and
- *   that could not be asked about.
- */
+/** What a failed attempt means for its task. */
 export type RetryDecision =
+  /** The task runs again after the delay. `isCharged`: the failure counts as one of its attempts. */
   | { readonly kind: 'again'; readonly afterMs: number; readonly isCharged: boolean }
+  /** Final: the failure is permanent, the attempts are used up, or `retryIf` refused. */
   | { readonly kind: 'failed' }
+  /** A later run takes the task up again: this one is stopping, or a job could not be asked about and goes on. */
   | { readonly kind: 'left' };
 
 /** A failed attempt, and what its run says about it. */

@@ -10,7 +10,7 @@ import { request } from './lane-rig.js';
 
 function accountOf(limits: LaneLimits, shards = 1): Account {
   const { limits: resolved } = resolveLane('api', limits, 'lane');
-  return new Account('key', resolved, { share: { index: 1, count: shards }, lane: 'api' });
+  return new Account('key', resolved, { index: 1, count: shards }, 'api');
 }
 
 const tokens = (changes: object = {}) => ({
@@ -80,7 +80,7 @@ describe('what holds a call back', () => {
       () => {},
     );
     const { limits } = resolveLane('api', {}, 'lane');
-    const account = new Account('key', limits, { share: { index: 1, count: 1 }, lane: 'api', breaker });
+    const account = new Account('key', limits, { index: 1, count: 1 }, 'api', breaker);
 
     account.take(0, request());
     breaker.ended(10, 'failed', false, 0);

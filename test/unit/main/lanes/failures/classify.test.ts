@@ -263,6 +263,12 @@ describe('network', () => {
     expect(verdict(failure({ code: 'ECONNRESET', syscall: 'read', errno: -104 }))).toEqual(unknown);
   });
 
+  it.each(['EHOSTUNREACH', 'ENETUNREACH'])('%s: not sent, unless the connection was open', (code) => {
+    expect(verdict(failure({ code }))).toEqual(notDone);
+    expect(verdict(fetchFailed(failure({ code, syscall: 'connect' })))).toEqual(notDone);
+    for (const syscall of ['read', 'write']) expect(verdict(failure({ code, syscall }))).toEqual(unknown);
+  });
+
   it.each(['ERR_INVALID_URL', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT'])(
     '%s will not mend',
     (code) => {
