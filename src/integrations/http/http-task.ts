@@ -13,10 +13,10 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { Agent } from 'undici';
-import { HeddleError, OptionError, type TaskContext } from '../../main/index.js';
+import { HeddleError, limitHeadersOf, OptionError, type TaskContext } from '../../main/index.js';
+import { MAX_TIMER_MS } from '../../text/schema.js';
 import { ACCEPTED_ENCODINGS, isJson, parse, textOf } from './answer.js';
 import { HttpError, type HttpFailure } from './http-error.js';
-import { observe } from './lane-of.js';
 import { isSecretName, Redactor, shownUrl } from './redact.js';
 import { type HttpItem, REPEATABLE_METHODS } from './request.js';
 import { type RawAnswer, send } from './send.js';
@@ -50,21 +50,11 @@ export interface HttpTask extends AsyncDisposable {
 }
 
 const DEFAULTS = { concurrency: 50, timeoutMs: 30_000, maxBodyBytes: 32 * 1024 * 1024 };
-/** The longest delay that Node's timers can hold; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 const MOST_REDIRECTS = 10;
-/** Nothing was sent. */
-const NOT_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-/** Headers that speak of limits, and of when to come back. */
-const TELLING =
-  /^(?:retry-after|x-(?:ms-)?retry-after|ratelimit|x-rate-?limit|anthropic-ratelimit|x-ms-(?:ratelimit|dop)|x-should-retry|date$|content-type$|x-request-id$)/;
+/** System calls that make a connection: when one fails, nothing was sent. */
+const CONNECTING: ReadonlySet<string | undefined> = new Set(['connect', 'getaddrinfo']);
+/** Kept in errors beside the headers about limits. */
+const KEPT_HEADERS = ['content-type', 'x-request-id'];
 
 /** Makes a task that sends requests. */
 export function httpTask(options: HttpTaskOptions = {}): HttpTask {
@@ -75,6 +65,8 @@ export function httpTask(options: HttpTaskOptions = {}): HttpTask {
     [Symbol.asyncDispose]: () => client.close(),
   });
 }
+
+type HeaderFields = Readonly<Record<string, string>>;
 
 class Client {
   readonly #concurrency: number;
@@ -150,7 +142,7 @@ function refuse(option: string, value: number | undefined, most: number): void {
   throw new OptionError(option, `Expected \`${option}\` to be a number from 1 to ${most}, got ${value}`);
 }
 
-interface Limits {
+interface AttemptLimits {
   readonly agent: Agent;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
@@ -161,12 +153,12 @@ interface Limits {
 class Attempt {
   readonly #item: HttpItem;
   readonly #ctx: TaskContext;
-  readonly #limits: Limits;
+  readonly #limits: AttemptLimits;
   readonly #method: string;
   readonly #isRepeatable: boolean;
   readonly #id = randomUUID();
 
-  constructor(item: HttpItem, ctx: TaskContext, limits: Limits) {
+  constructor(item: HttpItem, ctx: TaskContext, limits: AttemptLimits) {
     this.#item = item;
     this.#ctx = ctx;
     this.#limits = limits;
@@ -271,8 +263,8 @@ class Attempt {
   async #read(answer: RawAnswer): Promise<HttpAnswer> {
     const { status, headers } = answer;
     const { redactor, maxBodyBytes } = this.#limits;
-    // Limits are learned from every answer, also from one that cannot be read.
-    observe(this.#ctx, headers);
+    // The lane learns limits from every answer, also from one that cannot be read.
+    this.#ctx.observe({ headers });
     const text = await textOf(answer, maxBodyBytes);
     const isOk = status >= 200 && status < 300;
     const parsed = isJson(headers['content-type']) ? parse(text) : undefined;
@@ -286,10 +278,14 @@ class Attempt {
       });
     const isEmpty = parsed === undefined && (status === 204 || isJson(headers['content-type'])) && !isBroken;
     const data = parsed === undefined ? (isEmpty ? null : redactor.text(text)) : redactor.value(parsed.data);
-    if (isOk) return { status, headers: redactedHeaders(headers, redactor), data };
+    if (isOk) {
+      // A cookie is a credential.
+      const { 'set-cookie': _, ...shown } = headers;
+      return { status, headers: redacted(shown, redactor), data };
+    }
     throw this.#error('API_REQUEST_FAILED', `HTTP ${status}: ${this.#reason(answer)}`, {
       status,
-      headers: tellingHeaders(headers, redactor),
+      headers: redacted(keptHeaders(headers), redactor),
       details: data,
       ...statusFacts(status, this.#isRepeatable),
     });
@@ -308,17 +304,21 @@ class Attempt {
   }
 
   #networkError(error: unknown): HttpError {
-    const { code, message } = rootOf(error);
+    const { code, message, syscall } = rootOf(error);
     // Such as a header with a line break.
     if (code === 'UND_ERR_INVALID_ARG')
       return this.#error('PARAM_INVALID', `Not a valid request: ${message}`);
-    const isSent = code === undefined || !NOT_SENT.has(code);
+    const isSent = !CONNECTING.has(syscall);
     return this.#error('API_REQUEST_FAILED', `Network error: ${message || code || 'the connection failed'}`, {
       mayHaveHappened: isSent,
       isRepeatable: !isSent || this.#isRepeatable,
       isNetwork: true,
       ...(code !== undefined && {
-        cause: Object.assign(new Error(this.#limits.redactor.text(message)), { code, stack: undefined }),
+        cause: Object.assign(new Error(this.#limits.redactor.text(message)), {
+          code,
+          syscall,
+          stack: undefined,
+        }),
       }),
     });
   }
@@ -337,27 +337,27 @@ function statusFacts(status: number, isRepeatable: boolean): HttpFailure {
   };
 }
 
-function tellingHeaders(
-  headers: Readonly<Record<string, string>>,
-  redactor: Redactor,
-): Record<string, string> {
-  const kept = Object.entries(headers).filter(([name]) => TELLING.test(name));
-  return Object.fromEntries(kept.map(([name, value]) => [name, redactor.text(value)]));
+/** The headers that an error keeps. */
+function keptHeaders(headers: HeaderFields): HeaderFields {
+  const kept = KEPT_HEADERS.filter((name) => headers[name] !== undefined);
+  return {
+    ...limitHeadersOf(headers),
+    ...Object.fromEntries(kept.map((name) => [name, headers[name] ?? ''])),
+  };
 }
 
-/** A cookie lets its holder in. */
-function redactedHeaders(
-  headers: Readonly<Record<string, string>>,
-  redactor: Redactor,
-): Record<string, string> {
-  const kept = Object.entries(headers).filter(([name]) => name !== 'set-cookie');
-  return Object.fromEntries(kept.map(([name, value]) => [name, redactor.text(value)]));
+function redacted(headers: HeaderFields, redactor: Redactor): HeaderFields {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, redactor.text(value)]));
 }
 
-/** Several addresses that all refused are one aggregate; the first says enough. */
-function rootOf(error: unknown): { readonly code: string | undefined; readonly message: string } {
+/** Several addresses that all refused are one aggregate; the first is enough. */
+function rootOf(error: unknown): Pick<NodeJS.ErrnoException, 'code' | 'message' | 'syscall'> {
   const { errors, cause } = error as { errors?: unknown; cause?: unknown };
   const first = Array.isArray(errors) ? errors[0] : cause instanceof Error ? cause : undefined;
-  const { code, message } = (first ?? error) as NodeJS.ErrnoException;
-  return { code: typeof code === 'string' ? code : undefined, message: String(message ?? error) };
+  const { code, message, syscall } = (first ?? error) as NodeJS.ErrnoException;
+  return {
+    message: String(message ?? error),
+    ...(typeof code === 'string' && { code }),
+    ...(syscall !== undefined && { syscall }),
+  };
 }

@@ -7,8 +7,8 @@
 import { type Clamp, OptionError } from '../../main/index.js';
 import type { Prepared } from './prepare.js';
 
-/** Calls in a time. */
-export interface Rate {
+/** Calls in a window of time. */
+export interface CallRate {
   readonly limit: number;
   readonly perMs: number;
   readonly burst: number | undefined;
@@ -29,7 +29,7 @@ export interface LimitRequest {
   readonly concurrency: number | 'auto';
   /** The number is the caller's own, not a default. */
   readonly isAsked: boolean;
-  readonly rate: Rate | undefined;
+  readonly rate: CallRate | undefined;
   readonly burst: number | undefined;
   /** Further attempts. */
   readonly retries: number | undefined;
@@ -37,11 +37,11 @@ export interface LimitRequest {
 }
 
 /** What a batch runs with. */
-export interface Limits {
+export interface BatchLimits {
   readonly concurrency: number;
   readonly isAuto: boolean;
   readonly clamps: readonly Clamp[];
-  readonly rates: readonly Rate[];
+  readonly rates: readonly CallRate[];
   readonly retry: RetryPlan | undefined;
 }
 
@@ -53,7 +53,7 @@ const ATTEMPTS = 3;
 export function limitsOf(
   prepared: Pick<Prepared, 'batchConfig' | 'rateLimits'>,
   asked: LimitRequest,
-): Limits {
+): BatchLimits {
   const { batchConfig, rateLimits } = prepared;
   refuse(prepared, asked);
   const requested = asked.concurrency === 'auto' ? MOST_AUTO : asked.concurrency;
@@ -112,9 +112,9 @@ function refuse(
     );
 }
 
-function ratesOf({ rateLimits }: Pick<Prepared, 'rateLimits'>, { rate, burst }: LimitRequest): Rate[] {
+function ratesOf({ rateLimits }: Pick<Prepared, 'rateLimits'>, { rate, burst }: LimitRequest): CallRate[] {
   const { requestsPerSecond, requestsPerMinute, burstSize } = rateLimits;
-  const rates: Rate[] = [];
+  const rates: CallRate[] = [];
   if (requestsPerSecond !== undefined)
     rates.push(wholeRate(requestsPerSecond, 1000, least(burst, burstSize)));
   if (requestsPerMinute !== undefined)
@@ -125,7 +125,7 @@ function ratesOf({ rateLimits }: Pick<Prepared, 'rateLimits'>, { rate, burst }: 
 }
 
 /** Limits are whole numbers of calls: half a call in a second is one in two. */
-export function wholeRate(limit: number, perMs: number, burst: number | undefined): Rate {
+export function wholeRate(limit: number, perMs: number, burst: number | undefined): CallRate {
   const scale = Number.isInteger(limit) ? 1 : limit < 1 ? 1 / limit : 10;
   const whole = Math.max(1, Math.floor(limit * scale));
   // Rounded down, the window shrinks with it, so that the pace stays.

@@ -9,6 +9,7 @@ import { outputWriter } from '../../../../src/integrations/http/seed-output.js';
 import { limitsOf, wholeRate } from '../../../../src/integrations/http/service-limits.js';
 import { transformed } from '../../../../src/integrations/http/transform.js';
 import { reviveError, serializeError } from '../../../../src/main/index.js';
+import { classifyError } from '../../../../src/main/lanes/failures/classify.js';
 
 const TARGET = {
   baseUrl: 'http://x/v1/',
@@ -202,8 +203,8 @@ describe('a failure', () => {
   const retry = { attempts: 3, statuses: undefined, delayMs: undefined };
   const failure = (status: number, more: object = {}) =>
     new HttpError('API_REQUEST_FAILED', `HTTP ${status}`, { status, isRepeatable: true, ...more });
-  const kind = (error: Error, usual = 'transient' as const, plan: typeof retry | undefined = retry) =>
-    classify(error, { kind: usual }, plan).kind;
+  const kind = (error: Error, plan: typeof retry | undefined = retry) =>
+    classify(error, classifyError(error, 0), plan).kind;
 
   it('is worth another attempt when it may pass and does no harm', () => {
     expect([503, 500, 404, 401].map((status) => kind(failure(status)))).toEqual([
