@@ -1,6 +1,7 @@
 /** A whole batch, as an array. */
 
-import { type Call, type CallOptions, call } from './call.js';
+import { type Call, call } from './call.js';
+import type { CallOptions } from './call-options.js';
 import type { ApiResponse } from './http-error.js';
 import type { Params } from './request.js';
 import type { ServiceConfig } from './service-config.js';

@@ -1,8 +1,10 @@
 /** What the schemas of services share: values as YAML writes them, and the wording of problems. */
 
+import { OptionError } from '../../main/index.js';
 import { parseDuration } from '../../text/durations.js';
 import { nearest } from '../../text/nearest.js';
 import {
+  accept,
   integer,
   list,
   MAX_TIMER_MS,
@@ -58,8 +60,8 @@ export function duration(leastMs: number): Schema<number> {
 }
 
 /** "expected "rateLimits.concurrency" to be …" */
-export function problemText({ path, guess, ...problem }: SchemaProblem): string {
-  const name = path.length === 0 ? 'the service' : `"${shownPath(path)}"`;
+export function problemText({ path, guess, ...problem }: SchemaProblem, root = 'the service'): string {
+  const name = path.length === 0 ? root : `"${shownPath(path)}"`;
   const hint = guess === undefined ? '' : `; did you mean "${guess}"?`;
   if (problem.kind === 'unknown') return `unknown key ${name}${hint} (known: ${problem.known.join(', ')})`;
   if (problem.kind === 'unreadable') return `${name} cannot be read: ${String(problem.cause)}`;
@@ -69,6 +71,22 @@ export function problemText({ path, guess, ...problem }: SchemaProblem): string 
   const isSecret = path.includes('authentication') || path.includes('headers');
   const came = isSecret && typeof value === 'string' ? 'another text' : shown(value);
   return `expected ${name} to be ${expected}, got ${came}${hint}`;
+}
+
+/**
+ * Checks the options of a function.
+ *
+ * @throws OptionError for the first problem
+ */
+export function checkOptions<T>(schema: Schema<T>, options: unknown): T {
+  const result = accept(schema, options);
+  if ('accepted' in result) return result.accepted;
+  const [problem] = result.problems as readonly [SchemaProblem];
+  const option = shownPath(problem.path) || 'options';
+  throw new OptionError(
+    option,
+    `The option \`${option}\` cannot be used: ${problemText(problem, 'the options')}`,
+  );
 }
 
 /** A value in a few characters. */

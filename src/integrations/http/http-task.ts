@@ -13,9 +13,11 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { Agent } from 'undici';
-import { HeddleError, limitHeadersOf, OptionError, type TaskContext } from '../../main/index.js';
-import { MAX_TIMER_MS } from '../../text/schema.js';
+import { HeddleError, limitHeadersOf, type TaskContext } from '../../main/index.js';
+import { list, MAX_TIMER_MS, number, object, optional, text, withDefault } from '../../text/schema.js';
 import { ACCEPTED_ENCODINGS, isJson, parse, textOf } from './answer.js';
+import { headerName } from './call-options.js';
+import { checkOptions } from './checks.js';
 import { HttpError, type HttpFailure } from './http-error.js';
 import { isSecretName, Redactor, shownUrl } from './redact.js';
 import { type HttpItem, REPEATABLE_METHODS } from './request.js';
@@ -49,7 +51,16 @@ export interface HttpTask extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const DEFAULTS = { concurrency: 50, timeoutMs: 30_000, maxBodyBytes: 32 * 1024 * 1024 };
+const OPTIONS = object(
+  {
+    concurrency: withDefault(50, number(1, 1_000_000)),
+    timeoutMs: withDefault(30_000, number(1, MAX_TIMER_MS)),
+    maxBodyBytes: withDefault(32 * 1024 * 1024, number(1, Number.MAX_SAFE_INTEGER)),
+    correlationHeader: optional(headerName),
+    secrets: withDefault([], list(text)),
+  },
+  'an object of options',
+);
 const MOST_REDIRECTS = 10;
 /** System calls that make a connection: when one fails, nothing was sent. */
 const CONNECTING: ReadonlySet<string | undefined> = new Set(['connect', 'getaddrinfo']);
@@ -78,20 +89,13 @@ class Client {
   #agent: Agent | undefined;
   #isClosed = false;
 
-  constructor({ concurrency, timeoutMs, maxBodyBytes, correlationHeader, secrets }: HttpTaskOptions) {
-    refuse('concurrency', concurrency, 1_000_000);
-    refuse('timeoutMs', timeoutMs, MAX_TIMER_MS);
-    refuse('maxBodyBytes', maxBodyBytes, Number.MAX_SAFE_INTEGER);
-    if (correlationHeader !== undefined && !/^[\w!#$%&'*+.^`|~-]+$/.test(correlationHeader))
-      throw new OptionError(
-        'correlationHeader',
-        'Expected `correlationHeader` to be the name of a header, such as X-Request-Id',
-      );
-    this.#concurrency = concurrency ?? DEFAULTS.concurrency;
-    this.#timeoutMs = timeoutMs ?? DEFAULTS.timeoutMs;
-    this.#maxBodyBytes = maxBodyBytes ?? DEFAULTS.maxBodyBytes;
-    this.#correlationHeader = correlationHeader;
-    this.#secrets = secrets ?? [];
+  constructor(options: HttpTaskOptions) {
+    const given = checkOptions(OPTIONS, options);
+    this.#concurrency = given.concurrency;
+    this.#timeoutMs = given.timeoutMs;
+    this.#maxBodyBytes = given.maxBodyBytes;
+    this.#correlationHeader = given.correlationHeader;
+    this.#secrets = given.secrets;
     this.#redactor = new Redactor(this.#secrets);
   }
 
@@ -135,11 +139,6 @@ class Client {
     const isKnown = found.every((each) => this.#secrets.some((secret) => each.includes(secret)));
     return isKnown ? this.#redactor : new Redactor([...this.#secrets, ...found]);
   }
-}
-
-function refuse(option: string, value: number | undefined, most: number): void {
-  if (value === undefined || (value >= 1 && value <= most)) return;
-  throw new OptionError(option, `Expected \`${option}\` to be a number from 1 to ${most}, got ${value}`);
 }
 
 interface AttemptLimits {

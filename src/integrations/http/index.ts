@@ -5,14 +5,8 @@ import { call } from './call.js';
 import { httpTask } from './http-task.js';
 import { loadService } from './service-file.js';
 
-export {
-  type BatchProgress,
-  Call,
-  type CallOptions,
-  type IndexedResponse,
-  type Items,
-  UnreadableItem,
-} from './call.js';
+export { Call, type IndexedResponse, type Items, UnreadableItem } from './call.js';
+export type { BatchProgress, CallOptions } from './call-options.js';
 export {
   type ApiError,
   type ApiResponse,

@@ -55,7 +55,7 @@ export function limitsOf(
   asked: LimitRequest,
 ): BatchLimits {
   const { batchConfig, rateLimits } = prepared;
-  refuse(prepared, asked);
+  refuseBurst(prepared, asked);
   const requested = asked.concurrency === 'auto' ? MOST_AUTO : asked.concurrency;
   const ceilings = [
     { most: batchConfig.maxConcurrency, reason: 'endpoint batchConfig.maxConcurrency', isTold: true },
@@ -81,29 +81,17 @@ export function limitsOf(
   };
 }
 
-function refuse(
+function refuseBurst(
   { rateLimits }: Pick<Prepared, 'rateLimits'>,
-  { rate, burst, retries, concurrency }: LimitRequest,
+  { rate, burst }: Pick<LimitRequest, 'rate' | 'burst'>,
 ): void {
-  const { requestsPerSecond, requestsPerMinute } = rateLimits;
-  const isWhole = (value: number) => Number.isInteger(value) && value >= 1;
-  if (concurrency !== 'auto' && !isWhole(concurrency))
-    throw new OptionError(
-      'concurrency',
-      `Expected \`concurrency\` to be a whole number from 1, or "auto", got ${concurrency}`,
-    );
-  if (retries !== undefined && !(retries === 0 || isWhole(retries)))
-    throw new OptionError('retry', `Expected \`retry\` to be a whole number from 0, got ${retries}`);
-  if (rate !== undefined && !(rate.limit > 0 && rate.perMs > 0 && Number.isFinite(rate.perMs)))
-    throw new OptionError('rateLimit', 'Expected `rateLimit` to be a number above 0, or { limit, perMs }');
   if (burst === undefined) return;
-  if (!isWhole(burst))
-    throw new OptionError('burst', `Expected \`burst\` to be a whole number from 1, got ${burst}`);
+  const { requestsPerSecond, requestsPerMinute } = rateLimits;
   const isLimited = rate !== undefined || requestsPerSecond !== undefined || requestsPerMinute !== undefined;
   if (!isLimited)
     throw new OptionError(
       'burst',
-      'The option `burst` says how many requests of a rate may go at once: add `rateLimit` (--rate-limit)',
+      'The option `burst` is the number of requests of a rate that may start at once: add `rateLimit` (--rate-limit)',
     );
   if (rate !== undefined && burst > rate.limit)
     throw new OptionError(
