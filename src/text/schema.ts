@@ -4,8 +4,8 @@
  *   const retry = object({ attempts: withDefault(1, integer(1, 100)), jitter: optional(boolean) });
  *   accept(retry, { attempts: 0 });  // => { problems: [{ path: ['attempts'], expected: 'an integer …' }] }
  *
- * One pass finds all problems. Each field is read once, so the value that was checked is the value that is used,
- * and a getter or a proxy that throws is a problem like any other.
+ * One pass finds all problems. Each field is read once, so the value that was checked is the value that is
+ * used, and a getter or a proxy that throws is a problem like any other.
  */
 
 import { nearest } from './nearest.js';

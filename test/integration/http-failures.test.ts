@@ -1,4 +1,6 @@
-/** What goes wrong on the way: fail-fast, time-outs, networks, signals, secrets, sessions (A-HT-4 to A-HT-8). */
+/**
+ * What goes wrong on the way: fail-fast, time-outs, networks, signals, secrets, sessions (A-HT-4 to A-HT-8).
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** `heddle/http` as a library: batches, the task for runs of one's own, answers of every kind, and memory (A-HT-7). */
+/**
+ * `heddle/http` as a library: batches, the task for runs of one's own, answers of every kind, and memory
+ * (A-HT-7).
+ */
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';

@@ -29,13 +29,17 @@ export interface BatchProgress {
 /** Options of a batch. */
 export interface CallOptions extends PrepareOptions {
   /**
-   * Requests at once; the endpoint and the service may allow fewer. `'auto'` finds out how many the API can take.
+   * Requests at once; the endpoint and the service may allow fewer. `'auto'` finds out how many the API can
+   * take.
    * @defaultValue 1
    */
   readonly concurrency?: number | 'auto' | undefined;
   /** Requests per second, or per another time. @defaultValue that of the service */
   readonly rateLimit?: number | { readonly limit: number; readonly perMs: number } | undefined;
-  /** Requests that may start at once before the rate delays them. @defaultValue that of the service, else the lane's */
+  /**
+   * Requests that may start at once before the rate delays them.
+   * @defaultValue that of the service, else the lane's
+   */
   readonly burst?: number | undefined;
   /** Stop at the first failure; the other items are CANCELLED. @defaultValue false */
   readonly failFast?: boolean | undefined;
@@ -49,7 +53,8 @@ export interface CallOptions extends PrepareOptions {
   /** Longest time for one attempt, in ms. @defaultValue that of the endpoint, else 30_000 */
   readonly timeoutMs?: number | undefined;
   /**
-   * Send an idempotency key: the same for all attempts of an item, also after a resume, and another for each item.
+   * Send an idempotency key: the same for all attempts of an item, also after a resume, and another for each
+   * item.
    * @defaultValue false
    */
   readonly idempotencyKey?: boolean | undefined;

@@ -3,9 +3,9 @@
  *
  *   inputs → prepare.request → http-task → prepare.data → answers
  *
- * Every item has an answer at its index. An item that was stopped before it had one is CANCELLED; so are items that
- * were never read, if their number is known. A failed request is an answer, never thrown. What makes the whole batch
- * impossible, such as a session that is in use, is thrown.
+ * Every item has an answer at its index. An item that was stopped before it had one is CANCELLED; so are
+ * items that were never read, if their number is known. A failed request is an answer, never thrown. What
+ * makes the whole batch impossible, such as a session that is in use, is thrown.
  *
  * With a concurrency of 1, an item is read when the one before it has its answer, retries included.
  */
@@ -190,9 +190,9 @@ function taskOf(prepared: Prepared, send: HttpTask, options: CallOptions): CallT
     const answer = await send({ ...request, idempotencyKey, isRepeatable }, ctx);
     return prepared.data(answer);
   };
-  // A session identifies a function by its name and text. All batches share this function, so both are set from the
-  // call: a session of another endpoint, server or parameter is not continued by accident, nor is one whose
-  // definition has changed.
+  // A session identifies a function by its name and text. All batches share this function, so both are set
+  // from the call: a session of another endpoint, server or parameter is not continued by accident, nor is
+  // one whose definition has changed.
   return Object.defineProperties(task, {
     name: { value: nameOf(prepared) },
     toString: { value: () => prepared.fingerprint },
@@ -212,7 +212,9 @@ function keyOf(prepared: Prepared, taskKey: string): string {
   return hash.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** Equal items need different idempotency keys: a server would take the second for a repetition of the first. */
+/**
+ * Equal items need different idempotency keys: a server would take the second for a repetition of the first.
+ */
 function distinct(items: Items): Items {
   const seen = new Map<string, number>();
   const numbered = (item: unknown): unknown => {

@@ -1,8 +1,8 @@
 /**
  * Environment variables in a service: `${NAME}` in a text becomes the value of NAME when a call is prepared.
  *
- * One error names all missing variables and where they are needed, before anything is sent. The values used for
- * authentication, or under a name such as `X-Api-Key`, are secrets.
+ * One error names all missing variables and where they are needed, before anything is sent. The values used
+ * for authentication, or under a name such as `X-Api-Key`, are secrets.
  */
 
 import { HeddleError } from '../../main/index.js';
@@ -57,11 +57,12 @@ export class Environment {
   refuseMissing(): void {
     if (this.#missing.size === 0) return;
     const lines = [...this.#missing].map(([name, place]) => `${name} (needed by ${place})`);
+    const all = `${lines.length} environment variables of the service are not set; nothing was sent`;
     throw new HeddleError(
       'HEDDLE_INVALID_OPTION',
       lines.length === 1
         ? `the environment variable ${lines[0]} is not set; nothing was sent`
-        : `${lines.length} environment variables of the service are not set; nothing was sent\n  ${lines.join('\n  ')}`,
+        : [all, ...lines].join('\n  '),
     );
   }
 }

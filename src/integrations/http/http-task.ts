@@ -3,11 +3,11 @@
  *
  *   request → (redirects) → answer → data, or an HttpError that says whether another attempt makes sense
  *
- * Connections are kept alive and shared by all attempts; there are as many as attempts at once. `close` ends them. An attempt ends when its
- * signal says so or its time is up, and its connection with it.
+ * Connections are kept alive and shared by all attempts; there are as many as concurrent attempts. `close`
+ * ends them. An attempt ends when its signal aborts or its time is up, and its connection is closed.
  *
- * Redirects are followed for GET and HEAD only, for nobody can say whether another request may be sent twice. Headers that let
- * callers in never go to another origin.
+ * Redirects are followed for GET and HEAD only, because other requests may not be safe to send twice.
+ * Credentials are never sent to another origin.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -25,7 +25,7 @@ import { type RawAnswer, send } from './send.js';
 
 /** Options of {@link httpTask}. */
 export interface HttpTaskOptions {
-  /** Connections to one origin, at most: as many as tasks at once. @defaultValue 50 */
+  /** Most connections to one origin: as many as concurrent tasks. @defaultValue 50 */
   readonly concurrency?: number | undefined;
   /** Longest time for one attempt, in ms. @defaultValue 30_000 */
   readonly timeoutMs?: number | undefined;
@@ -33,19 +33,19 @@ export interface HttpTaskOptions {
   readonly maxBodyBytes?: number | undefined;
   /** Name of a header that carries the id of the attempt. @defaultValue none */
   readonly correlationHeader?: string | undefined;
-  /** What must not appear anywhere, beside the values of headers that let callers in. */
+  /** Texts that must not appear anywhere, in addition to the values of headers with credentials. */
   readonly secrets?: readonly string[] | undefined;
 }
 
-/** What a request gave. */
+/** An answer that succeeded. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON as what it says, anything else as text; null for an answer without content. */
+  /** Parsed JSON, or text; null for an answer without content. */
   readonly data: unknown;
 }
 
-/** A task function that sends requests. Close it when no run uses it any more. */
+/** A task function that sends requests. Close it when no run uses it. */
 export interface HttpTask extends AsyncDisposable {
   (item: HttpItem, ctx: TaskContext): Promise<HttpAnswer>;
   close(): Promise<void>;
@@ -112,7 +112,7 @@ class Client {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    // Nothing is waited for: what still runs was given up.
+    // Requests that are still open were given up, so they are not waited for.
     await this.#agent?.destroy();
   }
 
@@ -121,15 +121,15 @@ class Client {
     this.#agent ??= new Agent({
       connections: this.#concurrency,
       pipelining: 1,
-      // Longer, and a server that does not say how long it waits may close just when a request is on its way.
+      // With a longer one, a server that names no timeout may close the connection just as a request is sent.
       keepAliveTimeout: 4000,
-      // The attempt's own time limit is the only one.
+      // Only the time limit of the attempt applies.
       connect: { timeout: 0 },
     });
     return this.#agent;
   }
 
-  /** Values of headers that let callers in are secrets, wherever the item comes from. */
+  /** The values of headers with credentials are secrets, also those of the item. */
   #redactorFor({ headers = {} }: HttpItem): Redactor {
     const found = Object.entries(headers).flatMap(([name, value]) => {
       if (!isSecretName(name)) return [];
@@ -183,7 +183,7 @@ class Attempt {
       this.#ctx.log('debug', 'answer', { ...shown, status: answer.status, durationMs });
       return await this.#read(answer);
     } catch (error) {
-      // The run knows why it ended the attempt.
+      // The run ended the attempt and knows why.
       if (signal.aborted) throw signal.reason;
       if (error instanceof RangeError)
         throw this.#error('API_BAD_JSON', 'The answer is nested too deeply', { mayHaveHappened: true });
@@ -218,7 +218,7 @@ class Attempt {
           status: answer.status,
         });
       const next = this.#url(location, url);
-      // A token is for the origin that it was given for, whatever that origin says.
+      // A token belongs to its origin and must not follow a redirect to another.
       if (next.origin !== url.origin)
         sent = Object.fromEntries(Object.entries(sent).filter(([name]) => !isSecretName(name)));
       url = next;
@@ -229,7 +229,7 @@ class Attempt {
     const url = URL.canParse(text, base?.href) ? new URL(text, base?.href) : undefined;
     if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
     if (base !== undefined)
-      throw this.#error('API_REQUEST_FAILED', 'Redirected to what is no http or https URL');
+      throw this.#error('API_REQUEST_FAILED', 'Redirected to a URL that is neither http nor https');
     throw this.#error('PARAM_INVALID', `Not an http or https URL: ${shownUrl(text, this.#limits.redactor)}`);
   }
 
@@ -269,7 +269,7 @@ class Attempt {
     const parsed = isJson(headers['content-type']) ? parse(text) : undefined;
     const isBroken = parsed === undefined && isJson(headers['content-type']) && text.trim() !== '';
     if (isOk && isBroken)
-      throw this.#error('API_BAD_JSON', `The answer (HTTP ${status}) says that it is JSON and is not`, {
+      throw this.#error('API_BAD_JSON', `The answer (HTTP ${status}) claims to be JSON but is not`, {
         status,
         details: redactor.text(text),
         mayHaveHappened: true,
@@ -304,7 +304,7 @@ class Attempt {
 
   #networkError(error: unknown): HttpError {
     const { code, message, syscall } = rootOf(error);
-    // Such as a header with a line break.
+    // For example, a header with a line break.
     if (code === 'UND_ERR_INVALID_ARG')
       return this.#error('PARAM_INVALID', `Not a valid request: ${message}`);
     const isSent = !CONNECTING.has(syscall);
@@ -327,12 +327,12 @@ class Attempt {
   }
 }
 
-/** What a status says about another attempt: one that was turned away at the door has not happened. */
+/** What a status means for another attempt. A request that was refused with 429 had no effect. */
 function statusFacts(status: number, isRepeatable: boolean): HttpFailure {
-  const isTurnedAway = status === 429;
+  const isRefused = status === 429;
   return {
-    mayHaveHappened: !isTurnedAway && (status >= 500 || status === 408),
-    isRepeatable: isTurnedAway || isRepeatable,
+    mayHaveHappened: !isRefused && (status >= 500 || status === 408),
+    isRepeatable: isRefused || isRepeatable,
   };
 }
 

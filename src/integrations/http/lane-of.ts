@@ -1,9 +1,10 @@
 /**
  * What a batch asks of heddle's lanes: the only place here that knows them.
  *
- * There is a lane if there is something to control: a rate, retries, or a concurrency that is to be found. Without
- * one, a request is sent once and may fail, with 429 as well, as in a loop over `fetch`. With one, an API that asks
- * to come back later is waited for at the cost of no attempt, and one in trouble is left alone until it answers.
+ * There is a lane if there is something to control: a rate, retries, or a concurrency that is to be found.
+ * Without one, a request is sent once and may fail, with 429 as well, as in a loop over `fetch`. With one, an
+ * API that asks to come back later is waited for at the cost of no attempt, and one in trouble is left alone
+ * until it answers.
  */
 
 import type { LaneOptions, Verdict } from '../../main/index.js';

@@ -1,7 +1,8 @@
 /**
- * One endpoint, ready to be called: what its name refers to, with everything in place that all requests share.
+ * One endpoint, ready to be called: what its name refers to, with everything in place that all requests
+ * share.
  *
- * All faults of the configuration are reported here, before anything is sent.
+ * Every fault of the configuration is reported here, before anything is sent.
  */
 
 import { createHash } from 'node:crypto';
@@ -49,7 +50,9 @@ export interface Prepared {
   /** "GET https://api.github.com/users/{id}", without secrets. */
   readonly route: string;
   readonly origin: string;
-  /** Covers all that makes two calls of one item differ: route, definition, arguments, and fixed parameters. */
+  /**
+   * Covers all that makes two calls of one item differ: route, definition, arguments, and fixed parameters.
+   */
   readonly fingerprint: string;
   /** Covers the parameters that are fixed for every item; empty without any. */
   readonly variant: string;
@@ -149,9 +152,8 @@ function calleeOf(service: Service, name: string): Callee {
   const names = [...endpoints, ...graphqlOperations, ...aliases].map((each) => each.name);
   const guess = nearest(name, names);
   const hint = guess === undefined ? '.' : `; did you mean "${guess}"?`;
-  throw refused(
-    `the service "${serviceName}" has no endpoint, operation or alias "${name}"${hint} It has: ${names.join(', ')}`,
-  );
+  const missing = `has no endpoint, operation or alias "${name}"${hint}`;
+  throw refused(`the service "${serviceName}" ${missing} It has: ${names.join(', ')}`);
 }
 
 type HeaderFields = Readonly<Record<string, string>>;
@@ -233,18 +235,17 @@ function refuse(service: Service, path: Path, problem: string | undefined): void
   if (problem !== undefined) throw refused(placed(service.place(path), problem));
 }
 
-/** A line break in a header would begin another header. The value is not shown, because it may be a secret. */
+/**
+ * A line break in a header would begin another header. The value is not shown, because it may be a secret.
+ */
 function refuseLineBreaks(service: Service, headers: HeaderFields, at: Path): void {
   for (const [name, value] of Object.entries(headers)) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
     if (!/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value) && /^[\w!#$%&'*+.^`|~-]+$/.test(name)) continue;
     const path = [...at, 'headers', name];
     const where = `"${name}" (${shownPath(path)}, or "authentication")`;
-    refuse(
-      service,
-      path,
-      `the header ${where} cannot be sent: it has a line break or another character that is not allowed in headers`,
-    );
+    const problem = 'it has a line break or another character that is not allowed in headers';
+    refuse(service, path, `the header ${where} cannot be sent: ${problem}`);
   }
 }
 

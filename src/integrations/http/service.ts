@@ -1,8 +1,8 @@
 /**
  * Checks a service, from a file or an object. One error names every problem and its place.
  *
- * `${NAME}` in a text stands for an environment variable. environment.ts replaces it when a call is prepared, so a
- * service can be checked without its secrets.
+ * `${NAME}` in a text stands for an environment variable. environment.ts replaces it when a call is prepared,
+ * so a service can be checked without its secrets.
  */
 
 import { HeddleError } from '../../main/index.js';

@@ -2,8 +2,8 @@
  * Helpers for those who have a list of operations and want it done: `executeInParallel`, `chunkForParallel`,
  * `getOptimalConcurrency`.
  *
- * They run on the caller's thread through the same coordinator as everything else: a sliding window, not a barrier per
- * chunk, so one slow operation never holds up the others.
+ * They run on the caller's thread through the same coordinator as everything else: a sliding window, not a
+ * barrier per chunk, so one slow operation never holds up the others.
  */
 
 import { availableParallelism } from 'node:os';
@@ -60,11 +60,13 @@ const PARALLEL_OPTIONS = object({
 });
 
 /**
- * Executes operations on the caller's thread, a bounded number at once. One that fails never stops the others.
+ * Executes operations on the caller's thread, a bounded number at once. One that fails never stops the
+ * others.
  *
  * @throws {@link OptionError} HEDDLE_INVALID_OPTION; and the reason of `signal` when it is aborted
  * @example
- * const { results, errors, metrics } = await executeInParallel(ids.map((id) => () => load(id)), { concurrency: 10 });
+ * const operations = ids.map((id) => () => load(id));
+ * const { results, errors, metrics } = await executeInParallel(operations, { concurrency: 10 });
  */
 export async function executeInParallel<T>(
   operations: readonly (() => T | Promise<T>)[],
@@ -116,8 +118,8 @@ const CHUNK_OPTIONS = object({
 });
 
 /**
- * Divides a list into chunks, at most `size` long, and at least two for each place of `concurrency` if the list is
- * long enough.
+ * Divides a list into chunks, at most `size` long, and at least two for each place of `concurrency` if the
+ * list is long enough.
  *
  * @param size - most items of a chunk
  * @param concurrency - how many chunks will be processed at once

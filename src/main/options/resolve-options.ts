@@ -88,7 +88,8 @@ export function resolveRunOptions(
   if (rest.locks !== undefined && rest.shard !== undefined)
     throw new OptionError(
       'locks',
-      'Options `locks` and `shard` contradict each other: locks hold within one process, so other shards would not see them; run the batch without shards',
+      'Options `locks` and `shard` contradict each other: locks hold within one process, so other shards ' +
+        'would not see them; run the batch without shards',
     );
   return Object.freeze({
     ...rest,

@@ -50,8 +50,8 @@ export class Answers {
   /**
    * Writes all of them.
    *
-   * @throws ClosedPipe when the reader is gone; OutputError when standard output cannot be written; what made the
-   * call impossible
+   * @throws ClosedPipe when the reader is gone; OutputError when standard output cannot be written; what
+   *   made the call impossible
    */
   async writeAll(call: Call): Promise<void> {
     const { format, total, isSingle, endsAtFailure } = this.#options;

@@ -6,7 +6,7 @@ import { clean } from '../../../text/shown-text.js';
 import { type Ending, EXIT } from '../../shell/exit-codes.js';
 import type { CallItems } from './items.js';
 
-/** Shows, sends nothing. */
+/** Prints the requests; sends nothing. */
 export async function dryRun(prepared: Prepared, { first, total }: CallItems): Promise<Ending> {
   const shown = first.map((item, i) => `  ${i}  ${requestLine(prepared, item)}`);
   const more = (total ?? 0) - first.length;

@@ -3,8 +3,8 @@
  *
  *   service → endpoint → items (checked) → (dry run) → answers → ending
  *
- * It uses the public API of the integration only. Nothing is sent before the service and all readable items are
- * checked.
+ * It uses the public API of the integration only. Nothing is sent before the service and all readable items
+ * are checked.
  */
 
 import { type Call, call, loadService, prepare, type Service } from '../../../integrations/http/index.js';
@@ -201,8 +201,10 @@ function fileOf(serviceName: string, { service }: HttpCallFlags): string {
 /** A mistyped name must not send a batch to another service. */
 function refuseOtherService({ config }: Service, name: string, { service }: HttpCallFlags): void {
   if (config.serviceName === name) return;
+  const { serviceName } = config;
+  if (serviceName === name) return;
   const file = service ?? `the file of the service ${name}`;
   throw new UsageError(
-    `${file} is about the service "${config.serviceName}", not "${name}"; write ${config.serviceName}.<endpoint>`,
+    `${file} is about the service "${serviceName}", not "${name}"; write ${serviceName}.<endpoint>`,
   );
 }

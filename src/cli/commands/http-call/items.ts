@@ -1,9 +1,9 @@
 /**
  * The items of `heddle http call`: from a flag, a file or a stream.
  *
- * A source that can be read twice is checked to its end before anything is sent: that it is JSON, that each item is
- * an object, and that no path variable is missing in all of them. A stream is read once; an unusable item there fails
- * alone.
+ * A source that can be read twice is checked to its end before anything is sent: that it is JSON, that each
+ * item is an object, and that no path variable is missing in all of them. A stream is read once; an unusable
+ * item there fails alone.
  */
 
 import { createReadStream, statSync } from 'node:fs';
@@ -77,7 +77,7 @@ function refuseMissing(
     throw new UsageError(
       total === 1
         ? `the path parameter "${name}" is missing; add --param ${name}=<value>, or give it in the item`
-        : `no item has the path parameter "${name}"; give it in the items, or for all with --param ${name}=<value>`,
+        : `no item has the path parameter "${name}"; add it to the items, or add --param ${name}=<value>`,
     );
   }
 }
