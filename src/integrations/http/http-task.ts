@@ -69,83 +69,51 @@ const KEPT_HEADERS = ['content-type', 'x-request-id'];
 
 /** Makes a task that sends requests. */
 export function httpTask(options: HttpTaskOptions = {}): HttpTask {
-  const client = new Client(options);
-  const task = (item: HttpItem, ctx: TaskContext) => client.call(item, ctx);
-  return Object.assign(task, {
-    close: () => client.close(),
-    [Symbol.asyncDispose]: () => client.close(),
-  });
-}
-
-type HeaderFields = Readonly<Record<string, string>>;
-
-class Client {
-  readonly #concurrency: number;
-  readonly #timeoutMs: number;
-  readonly #maxBodyBytes: number;
-  readonly #correlationHeader: string | undefined;
-  readonly #redactor: Redactor;
-  readonly #secrets: readonly string[];
-  #agent: Agent | undefined;
-  #isClosed = false;
-
-  constructor(options: HttpTaskOptions) {
-    const given = checkOptions(OPTIONS, options);
-    this.#concurrency = given.concurrency;
-    this.#timeoutMs = given.timeoutMs;
-    this.#maxBodyBytes = given.maxBodyBytes;
-    this.#correlationHeader = given.correlationHeader;
-    this.#secrets = given.secrets;
-    this.#redactor = new Redactor(this.#secrets);
-  }
-
-  async call(item: HttpItem, ctx: TaskContext): Promise<HttpAnswer> {
-    const attempt = new Attempt(item, ctx, {
-      agent: this.#open(),
-      timeoutMs: item.timeoutMs ?? this.#timeoutMs,
-      maxBodyBytes: this.#maxBodyBytes,
-      correlationHeader: this.#correlationHeader,
-      redactor: this.#redactorFor(item),
-    });
-    return attempt.run();
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    // Requests that are still open were given up, so they are not waited for.
-    await this.#agent?.destroy();
-  }
-
-  #open(): Agent {
-    if (this.#isClosed) throw new HeddleError('HEDDLE_CLOSED', 'The HTTP task is closed; make another one');
-    this.#agent ??= new Agent({
-      connections: this.#concurrency,
+  const { concurrency, secrets, ...given } = checkOptions(OPTIONS, options);
+  const redactor = new Redactor(secrets);
+  let agent: Agent | undefined;
+  let isClosed = false;
+  const task = async (item: HttpItem, ctx: TaskContext): Promise<HttpAnswer> => {
+    if (isClosed) throw new HeddleError('HEDDLE_CLOSED', 'The HTTP task is closed; make another one');
+    agent ??= new Agent({
+      connections: concurrency,
       pipelining: 1,
       // With a longer one, a server that names no timeout may close the connection just as a request is sent.
       keepAliveTimeout: 4000,
       // Only the time limit of the attempt applies.
       connect: { timeout: 0 },
     });
-    return this.#agent;
-  }
+    const found = credentialsIn(item);
+    const isKnown = found.every((each) => secrets.some((secret) => each.includes(secret)));
+    return new Attempt(item, ctx, {
+      ...given,
+      agent,
+      timeoutMs: item.timeoutMs ?? given.timeoutMs,
+      redactor: isKnown ? redactor : new Redactor([...secrets, ...found]),
+    }).run();
+  };
+  const close = async () => {
+    isClosed = true;
+    // Requests that are still open were given up, so they are not waited for.
+    await agent?.destroy();
+  };
+  return Object.assign(task, { close, [Symbol.asyncDispose]: close });
+}
 
-  /** The values of headers with credentials are secrets, also those of the item. */
-  #redactorFor({ headers = {} }: HttpItem): Redactor {
-    const found = Object.entries(headers).flatMap(([name, value]) => {
-      if (!isSecretName(name)) return [];
-      const [, token] = /^\s*\w+\s+(\S+)$/.exec(value) ?? [];
-      return token === undefined ? [value] : [value, token];
-    });
-    const isKnown = found.every((each) => this.#secrets.some((secret) => each.includes(secret)));
-    return isKnown ? this.#redactor : new Redactor([...this.#secrets, ...found]);
-  }
+/** The values of headers with credentials. */
+function credentialsIn({ headers = {} }: HttpItem): string[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (!isSecretName(name)) return [];
+    const [, token] = /^\s*\w+\s+(\S+)$/.exec(value) ?? [];
+    return token === undefined ? [value] : [value, token];
+  });
 }
 
 interface AttemptLimits {
   readonly agent: Agent;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
-  readonly correlationHeader: string | undefined;
+  readonly correlationHeader?: string | undefined;
   readonly redactor: Redactor;
 }
 
@@ -277,21 +245,19 @@ class Attempt {
       });
     const isEmpty = parsed === undefined && (status === 204 || isJson(headers['content-type'])) && !isBroken;
     const data = parsed === undefined ? (isEmpty ? null : redactor.text(text)) : redactor.value(parsed.data);
-    if (isOk) {
-      // A cookie is a credential.
-      const { 'set-cookie': _, ...shown } = headers;
-      return { status, headers: redacted(shown, redactor), data };
-    }
-    throw this.#error('API_REQUEST_FAILED', `HTTP ${status}: ${this.#reason(answer)}`, {
+    // A cookie is a credential.
+    if (isOk)
+      return { status, headers: headersFor(redactor, headers, (name) => name !== 'set-cookie'), data };
+    const reason = answer.statusText || (STATUS_CODES[status] ?? '');
+    const limits = limitHeadersOf(headers);
+    throw this.#error('API_REQUEST_FAILED', `HTTP ${status}: ${reason}`, {
       status,
-      headers: redacted(keptHeaders(headers), redactor),
+      headers: headersFor(redactor, headers, (name) => name in limits || KEPT_HEADERS.includes(name)),
       details: data,
-      ...statusFacts(status, this.#isRepeatable),
+      // A request that was refused with 429 had no effect.
+      mayHaveHappened: status >= 500 || status === 408,
+      isRepeatable: status === 429 || this.#isRepeatable,
     });
-  }
-
-  #reason({ status, statusText }: RawAnswer): string {
-    return statusText === '' ? (STATUS_CODES[status] ?? '') : statusText;
   }
 
   #timeout(): HttpError {
@@ -312,14 +278,12 @@ class Attempt {
       mayHaveHappened: isSent,
       isRepeatable: !isSent || this.#isRepeatable,
       isNetwork: true,
-      ...(code !== undefined && {
-        cause: Object.assign(new Error(this.#limits.redactor.text(message)), {
-          code,
-          syscall,
-          stack: undefined,
-        }),
-      }),
+      ...(code !== undefined && { cause: this.#cause(message, { code, syscall }) }),
     });
+  }
+
+  #cause(message: string, signs: { readonly code: string; readonly syscall: string | undefined }): Error {
+    return Object.assign(new Error(this.#limits.redactor.text(message)), { ...signs, stack: undefined });
   }
 
   #error(code: HttpError['code'], message: string, failure?: HttpFailure): HttpError {
@@ -327,36 +291,24 @@ class Attempt {
   }
 }
 
-/** What a status means for another attempt. A request that was refused with 429 had no effect. */
-function statusFacts(status: number, isRepeatable: boolean): HttpFailure {
-  const isRefused = status === 429;
-  return {
-    mayHaveHappened: !isRefused && (status >= 500 || status === 408),
-    isRepeatable: isRefused || isRepeatable,
-  };
-}
-
-/** The headers that an error keeps. */
-function keptHeaders(headers: HeaderFields): HeaderFields {
-  const kept = KEPT_HEADERS.filter((name) => headers[name] !== undefined);
-  return {
-    ...limitHeadersOf(headers),
-    ...Object.fromEntries(kept.map((name) => [name, headers[name] ?? ''])),
-  };
-}
-
-function redacted(headers: HeaderFields, redactor: Redactor): HeaderFields {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, redactor.text(value)]));
+/** Some headers, without secrets. */
+function headersFor(
+  redactor: Redactor,
+  headers: Readonly<Record<string, string>>,
+  isKept: (name: string) => boolean,
+): Record<string, string> {
+  const kept = Object.entries(headers).filter(([name]) => isKept(name));
+  return Object.fromEntries(kept.map(([name, value]) => [name, redactor.text(value)]));
 }
 
 /** Several addresses that all refused are one aggregate; the first is enough. */
-function rootOf(error: unknown): Pick<NodeJS.ErrnoException, 'code' | 'message' | 'syscall'> {
+function rootOf(error: unknown): {
+  code?: string | undefined;
+  message: string;
+  syscall?: string | undefined;
+} {
   const { errors, cause } = error as { errors?: unknown; cause?: unknown };
   const first = Array.isArray(errors) ? errors[0] : cause instanceof Error ? cause : undefined;
   const { code, message, syscall } = (first ?? error) as NodeJS.ErrnoException;
-  return {
-    message: String(message ?? error),
-    ...(typeof code === 'string' && { code }),
-    ...(syscall !== undefined && { syscall }),
-  };
+  return { code: typeof code === 'string' ? code : undefined, message: String(message ?? error), syscall };
 }

@@ -51,10 +51,11 @@ export function classify(error: Error, usual: Verdict, retry: RetryPlan | undefi
   };
   const statuses = retry?.statuses;
   const answered = code === 'API_REQUEST_FAILED' ? status : undefined;
-  if (answered === 429) return statuses === undefined || statuses.includes(429) ? usual : permanent;
+  // A 429 is not charged as an attempt, so it is waited out even without retries.
+  if (answered === 429) return (statuses?.includes(429) ?? true) ? usual : permanent;
   if (retry === undefined || isRepeatable !== true) return permanent;
   if (isNetwork === true) return { ...usual, kind: 'transient', mayHaveHappened: mayHaveHappened === true };
-  if (answered === undefined || usual.kind === 'permanent')
-    return statuses?.includes(answered ?? 0) === true ? { kind: 'transient' } : permanent;
-  return statuses === undefined || statuses.includes(answered) ? usual : permanent;
+  const isTemporary = usual.kind !== 'permanent';
+  if (answered === undefined || !(statuses?.includes(answered) ?? isTemporary)) return permanent;
+  return isTemporary ? usual : { kind: 'transient' };
 }

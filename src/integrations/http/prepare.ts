@@ -235,9 +235,7 @@ function refuse(service: Service, path: Path, problem: string | undefined): void
   if (problem !== undefined) throw refused(placed(service.place(path), problem));
 }
 
-/**
- * A line break in a header would begin another header. The value is not shown, because it may be a secret.
- */
+/** A line break would begin another header. The value is not shown, because it may be a secret. */
 function refuseLineBreaks(service: Service, headers: HeaderFields, at: Path): void {
   for (const [name, value] of Object.entries(headers)) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
@@ -262,14 +260,10 @@ function graphqlData({ status, data }: HttpAnswer): unknown {
     throw new HttpError('GRAPHQL_ERROR', text, { status, details: data, mayHaveHappened: true });
   }
   if (typeof data !== 'object' || data === null || result === undefined)
-    throw new HttpError(
-      'API_BAD_JSON',
-      'The answer is not a GraphQL answer: it has neither "data" nor "errors"',
-      {
-        status,
-        details: data,
-      },
-    );
+    throw new HttpError('API_BAD_JSON', 'The GraphQL answer has neither "data" nor "errors"', {
+      status,
+      details: data,
+    });
   return result;
 }
 
