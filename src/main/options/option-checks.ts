@@ -7,10 +7,14 @@ import {
   accept,
   integer,
   matching,
+  milliseconds,
+  number,
+  oneOf,
   type Path,
   type Schema,
   type SchemaProblem,
   shownPath,
+  withDefault,
 } from '../../text/schema.js';
 
 export const MAX_COUNT = 1_000_000;
@@ -84,3 +88,12 @@ export const json: Schema<unknown> = (value, at) => {
     return at.refuse('plain JSON', value);
   }
 };
+
+/** The fields that the retry options of runs and of lanes share. */
+export const retryFields = (attempts: number, backoffMs: number) => ({
+  attempts: withDefault(attempts, integer(1, MAX_COUNT)),
+  backoffMs: withDefault(backoffMs, milliseconds(0)),
+  factor: withDefault(2, number(1, 100)),
+  maxDelayMs: withDefault(30_000, milliseconds(0)),
+  jitter: withDefault('full', oneOf('full', 'none')),
+});

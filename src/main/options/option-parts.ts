@@ -8,9 +8,7 @@ import {
   boolean,
   integer,
   milliseconds,
-  number,
   object,
-  oneOf,
   optional,
   type Schema,
   text,
@@ -19,19 +17,12 @@ import {
 import type { FailureLimit } from '../figures/failure-watch.js';
 import type { RetryPolicy } from '../lanes/backoff.js';
 import type { ResolvedLane } from '../lanes/resolved-lane.js';
-import { callback, folder, json, MAX_COUNT, resolveWith } from './option-checks.js';
+import { callback, folder, json, resolveWith, retryFields } from './option-checks.js';
 import type { SessionOptions } from './options.js';
 import { LANE } from './resolve-lane.js';
 
 export const retry = object<RetryPolicy>(
-  {
-    attempts: withDefault(1, integer(1, MAX_COUNT)),
-    backoffMs: withDefault(100, milliseconds(0)),
-    factor: withDefault(2, number(1, 100)),
-    maxDelayMs: withDefault(30_000, milliseconds(0)),
-    jitter: withDefault('full', oneOf('full', 'none')),
-    retryIf: withDefault(() => true, callback()),
-  },
+  { ...retryFields(1, 100), retryIf: withDefault(() => true, callback()) },
   'an object such as { attempts: 3 }',
 );
 

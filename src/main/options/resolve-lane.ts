@@ -22,7 +22,7 @@ import type { ResolvedBreaker } from '../lanes/limits/breaker.js';
 import type { ResolvedBudget } from '../lanes/limits/budget.js';
 import type { ResolvedRate } from '../lanes/limits/rate-window.js';
 import type { ResolvedLane, ResolvedLimits } from '../lanes/resolved-lane.js';
-import { callback, MAX_COUNT } from './option-checks.js';
+import { callback, MAX_COUNT, retryFields } from './option-checks.js';
 
 const CONCURRENCY: Schema<number | ResolvedAdaptive> = (value, at) => {
   if (value === 'auto') return { min: 1, max: 64, start: 4 };
@@ -87,14 +87,7 @@ const BUDGET: Schema<ResolvedBudget> = (value, at) => {
 };
 
 const RETRY = object(
-  {
-    attempts: withDefault(4, integer(1, MAX_COUNT)),
-    backoffMs: withDefault(500, milliseconds(0)),
-    factor: withDefault(2, number(1, 100)),
-    maxDelayMs: withDefault(30_000, milliseconds(0)),
-    jitter: withDefault('full', oneOf('full', 'none')),
-    share: withDefault(0.2, number(0, 1)),
-  },
+  { ...retryFields(4, 500), share: withDefault(0.2, number(0, 1)) },
   'an object such as { attempts: 4 }',
 );
 

@@ -3,9 +3,10 @@
 import { InvalidArgumentError } from 'commander';
 import type { Flag } from '../../shell/flag.js';
 import { duration, integer, integerOr, notEmpty, type Rate, rate } from '../../shell/flag-values.js';
+import type { CommonFlags } from '../../shell/shell.js';
 
 /** The parsed flags; undefined means not given. */
-export interface HttpCallFlags {
+export interface HttpCallFlags extends CommonFlags {
   readonly service?: string;
   readonly param?: Readonly<Record<string, unknown>>;
   readonly batchJson?: string;
@@ -24,9 +25,6 @@ export interface HttpCallFlags {
   readonly retryFailed?: true;
   readonly output?: 'json' | 'ndjson' | 'pretty';
   readonly progress?: true;
-  readonly quiet?: true;
-  readonly verbose?: true;
-  readonly color: boolean;
   readonly dryRun?: true;
 }
 
