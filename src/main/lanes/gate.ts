@@ -57,7 +57,7 @@ export type GateAnswer =
 /** Statistics of one lane. */
 export interface LaneLines {
   readonly lane: Lane | undefined;
-  /** Of the first line of the lane, which also counts pauses and breaker openings. */
+  /** The first line, which also counts the lane's pauses and breaker openings. */
   readonly statistics: LineStatistics;
   readonly others: readonly LineStatistics[];
 }

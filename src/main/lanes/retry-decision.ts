@@ -5,7 +5,7 @@
  *
  *   throttle      again, at no cost: the provider refused to look at the task
  *   permanent     failed; again at no cost if only the account is unusable and another one is not
- *   lock          again, sooner and more often than the policy says: somebody else holds what the task needs
+ *   lock          again, sooner and more often than the policy says: another client holds what the task needs
  *   transient     again as the policy says; at no cost while the breaker is not closed
  *
  * A failure that would be repeated while the run is stopping leaves the task to a later run.
@@ -62,7 +62,7 @@ type Repetition = Extract<RetryDecision, { kind: 'again' }>;
 
 const FAILED: RetryDecision = { kind: 'failed' };
 const LEFT: RetryDecision = { kind: 'left' };
-/** At least this many attempts, with these delays, when somebody else holds what the task needs. */
+/** At least this many attempts, with these delays, when another client holds what the task needs. */
 const LOCKED = { attempts: 8, backoffMs: 50, factor: 2, maxDelayMs: 2000, jitter: 'full' } as const;
 /** After this many uncharged failures the task itself may be the cause. */
 const MAX_REFUNDS = 10;

@@ -26,7 +26,7 @@ const HEADROOM = 2;
 const MEASURE_MS = 1000;
 /** How far back the measured rate looks. */
 const MEMORY_MS = 3000;
-/** Of a time without calls, this much counts for the measured rate. */
+/** A longer time without calls does not count for the measured rate beyond this. */
 const GAP_MS = 2000;
 /** Delay of a timer that may be made up for. */
 const LATE_MS = 20;

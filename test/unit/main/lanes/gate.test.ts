@@ -1,5 +1,6 @@
 /** The gate: who starts when, who holds which locks, and what is left when the run ends. */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Chunk } from '../../../../src/main/executor/executor.js';
 import { Gate, type GateHost } from '../../../../src/main/lanes/gate.js';
@@ -336,6 +337,36 @@ describe('the timer', () => {
 
     expect(vi.getTimerCount()).toBe(0);
     expect(rig.ready).toBe(0);
+  });
+});
+
+describe('two runs share a lane', () => {
+  it('functions of the caller see the context of the run of their task', () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: string[] = [];
+    const note = (what: string) => seen.push(`${what} ${storage.getStore()}`);
+    const estimate = (input: number) => note(`estimate ${input}`);
+    const lane = laneOf({
+      concurrency: 1,
+      budgets: [{ unit: 'tokens', limit: 1000, burst: 1000, estimate }],
+      classify: ({ message }, usual) => {
+        note(message);
+        return usual;
+      },
+    });
+    const rigs = ['a', 'b'].map((name) =>
+      storage.run(name, () => new Rig(new LockTable(), { inContext: AsyncLocalStorage.snapshot() })),
+    );
+    const [a, b] = rigs as [Rig, Rig];
+
+    storage.run('a', () => a.offer(1, { lane }));
+    storage.run('b', () => b.offer(2, { lane }));
+    const first = storage.run('b', () => a.start());
+    storage.run('b', () => a.fail(first, answer(400)));
+    const second = storage.run('a', () => b.start());
+    storage.run('a', () => b.fail(second, answer(404)));
+
+    expect(seen).toEqual(['estimate 1 a', 'status 400 a', 'estimate 2 b', 'status 404 b']);
   });
 });
 
