@@ -26,24 +26,28 @@ export interface LoadRequest {
   readonly id: number;
   /** URL of the task module. */
   readonly module: string;
+  /** The version that the run was started with (text-version.ts). */
+  readonly version: string;
   /** Memory of a ControlCell: says when the thread began to load. */
   readonly cell: SharedArrayBuffer;
 }
 
-/** Whether the task module can be used. */
+/** Whether the task module can be used. `stale`: this thread loaded another version of it for an earlier run. */
 export type LoadAnswer =
-  | { readonly ok: true; readonly traits: TaskTraits }
-  | { readonly ok: false; readonly error: SerializedError };
+  | { readonly kind: 'loaded'; readonly traits: TaskTraits }
+  | { readonly kind: 'stale' }
+  | { readonly kind: 'failed'; readonly error: SerializedError };
 
 /** Coordinator → thread: execute these tasks one after the other. */
 export interface ChunkRequest {
   readonly type: 'chunk';
   readonly id: number;
-  /** Which run it belongs to; chunks of one run that are marked exclusive wait for each other within a thread. */
+  /** Which run it belongs to; exclusive chunks of one run wait for each other within a thread. */
   readonly runId: number;
   readonly module: string;
-  /** Index of the task at each position: `firstIndex + position`, unless `indexes` lists them. */
-  readonly firstIndex: number;
+  readonly version: string;
+  /** Index of the task at each position: `first + position`, unless `indexes` lists them. */
+  readonly first: number;
   readonly indexes: readonly number[] | undefined;
   readonly inputs: readonly unknown[];
   /** Explicit keys; undefined when the key is the hash of the input. */
@@ -52,17 +56,17 @@ export interface ChunkRequest {
   readonly account: string | undefined;
   readonly attempt: number;
   readonly timeoutMs: number | undefined;
-  readonly exclusive: boolean;
-  /** After this time the chunk ends behind the running task, and what is left goes elsewhere. */
+  readonly isExclusive: boolean;
+  /** After this time the chunk ends when the running task does; what is left runs elsewhere. */
   readonly budgetMs: number | undefined;
-  /** Memory of a ControlCell. */
-  readonly cell: SharedArrayBuffer;
   /** Values are reported encoded (encoded-value.ts): a session keeps them. */
-  readonly encoded: boolean;
+  readonly isEncoded: boolean;
   /** An earlier attempt at the one task of this chunk was cut off. */
   readonly interrupted: boolean;
   /** The one task of this chunk was submitted: ask what became of its job. */
   readonly job: Job | undefined;
+  /** Memory of a ControlCell. */
+  readonly cell: SharedArrayBuffer;
 }
 
 /** What a thread tells over its port. */
@@ -174,6 +178,8 @@ export interface ServicesMessage {
 export interface OverMessage {
   readonly type: 'over';
   readonly id: number;
+  /** The thread loaded another version of the module for an earlier run: it cannot execute these tasks. */
+  readonly isStale: boolean;
   /** Why its tasks could not be executed at all. */
   readonly error: SerializedError | undefined;
 }

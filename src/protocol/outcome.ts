@@ -67,6 +67,15 @@ export interface TaskIdentity {
   readonly input: unknown;
 }
 
+/** The default key of a task, for those who only want to show it: an input that cannot be hashed has a name, too. */
+export function defaultKey(input: unknown, index: number): string {
+  try {
+    return taskKey(input);
+  } catch {
+    return `unhashable-${index}`;
+  }
+}
+
 class SettledTask {
   readonly index: number;
   readonly status: Outcome['status'];
@@ -99,7 +108,7 @@ class SettledTask {
 
   get key(): string {
     if (this.#key === undefined) {
-      this.#key = taskKey(this.#input);
+      this.#key = defaultKey(this.#input, this.index);
       this.#input = undefined;
     }
     return this.#key;
@@ -172,6 +181,14 @@ export interface AttemptTimes {
   readonly durationMs: number;
   readonly workerId: number | undefined;
 }
+
+/** Of a task that was never executed. */
+export const NEVER_BEGAN: AttemptTimes = {
+  attempts: 0,
+  startedAt: undefined,
+  durationMs: 0,
+  workerId: undefined,
+};
 
 /** Makes the outcome of a task that has a value. Positional arguments, because it runs once for every task. */
 export function succeeded(

@@ -111,6 +111,8 @@ export interface LoadedTask {
   readonly adopt: TaskFunction | undefined;
   readonly poll: TaskFunction | undefined;
   readonly execution: Execution;
+  /** Of the text that was loaded (text-version.ts); empty for a function. */
+  readonly version: string;
 }
 
 /** What can be moved between threads. */

@@ -4,7 +4,7 @@
  */
 
 import type { ControlCell } from './control-cell.js';
-import type { Job, ObservedMessage, SettledMessage } from './messages.js';
+import type { ChunkRequest, ObservedMessage, SettledMessage } from './messages.js';
 import type { LoadedTask, LogLevel, RemoteServices, Services, TaskFunction, Transferable } from './task.js';
 
 /** Sends a report, moving the listed buffers. Throws when the message cannot be cloned. */
@@ -25,25 +25,14 @@ export interface ChunkChannel {
   onAbort(callback: () => void): void;
 }
 
-/** The tasks of a chunk. */
-export interface ChunkWork {
-  readonly id: number;
-  readonly firstIndex: number;
-  readonly indexes: readonly number[] | undefined;
-  readonly inputs: readonly unknown[];
-  readonly keys: readonly string[] | undefined;
-  readonly account: string | undefined;
-  readonly attempt: number;
-  readonly timeoutMs: number | undefined;
-  readonly budgetMs: number | undefined;
-  readonly encoded: boolean;
-  readonly interrupted: boolean;
-  readonly job: Job | undefined;
-}
-
 /** workers/run-chunk.ts */
 export interface ChunkRunner {
-  runChunk(task: LoadedTask, work: ChunkWork, cell: ControlCell, channel: ChunkChannel): Promise<boolean>;
+  runChunk(
+    task: LoadedTask,
+    request: ChunkRequest,
+    cell: ControlCell,
+    channel: ChunkChannel,
+  ): Promise<boolean>;
 }
 
 /** workers/load-task.ts */

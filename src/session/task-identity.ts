@@ -1,19 +1,37 @@
-/** Which task function outcomes come from: a name, and a hash that changes when its text does. */
+/**
+ * Which task function outcomes come from: a name, and a hash that changes when its text does.
+ *
+ * A module is read once, when its run starts. Its version goes along with every chunk, and a thread that holds other
+ * text refuses the chunk. So the hash is of the text that is executed.
+ */
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { textVersion } from '../protocol/text-version.js';
 import type { TaskIdentity } from './manifest.js';
 
-/** Of a task module. What it imports is not part of the hash. */
-export function moduleIdentity(module: string): TaskIdentity {
-  if (!module.startsWith('file:')) return { name: module, hash: sha256(module) };
-  const path = fileURLToPath(module);
+/** The text of a task module as it is now. What it imports is not part of it. */
+export interface ModuleText {
+  readonly version: string;
+  identity(): TaskIdentity;
+}
+
+/** @param module - URL of the module; its query and fragment are part of its identity */
+export function readModule(module: string): ModuleText {
+  const { search, hash } = new URL(module);
+  const suffix = search + hash;
   try {
-    return { name: path, hash: sha256(fs.readFileSync(path)) };
+    const path = fileURLToPath(module);
+    const bytes = fs.readFileSync(path);
+    const text = suffix === '' ? bytes : Buffer.concat([bytes, Buffer.from(suffix)]);
+    return {
+      version: textVersion(bytes),
+      identity: () => ({ name: path + suffix, hash: sha256(text) }),
+    };
   } catch {
-    // Loading it tells what is wrong.
-    return { name: path, hash: '' };
+    // Loading it reports what is wrong.
+    return { version: '', identity: () => ({ name: module, hash: '' }) };
   }
 }
 

@@ -1,14 +1,15 @@
 /**
- * The thread's entry: Piscina calls the default export once, with the port over which everything else comes. Wiring only.
+ * The thread's entry: Piscina calls the default export once, with the port for everything else. Wiring only.
  *
- * Two things happen here and nowhere else. What would kill the thread silently is told first: an uncaught error leaves as
- * a CrashMessage, and reports that were not sent yet leave on `exit`. And chunks that are marked exclusive wait for each
- * other, so that the coordinator can send the next chunk ahead of time without the two overlapping.
+ * Two things happen here and nowhere else. What would kill the thread silently is reported first: an uncaught error
+ * leaves as a CrashMessage, and pending reports leave on `exit`. And exclusive chunks wait for each other, so that the
+ * coordinator can send the next chunk ahead of time without the two overlapping.
  */
 
 import { isMainThread, type MessagePort, threadId, workerData } from 'node:worker_threads';
 import { ControlCell, PHASES } from '../protocol/control-cell.js';
 import { HeddleError, internalError } from '../protocol/errors.js';
+import { markLoading } from '../protocol/loading-mark.js';
 import type {
   AbortMessage,
   CallerMessage,
@@ -16,6 +17,7 @@ import type {
   LoadAnswer,
   LoadRequest,
   OpenRequest,
+  OverMessage,
   ThreadMessage,
   ThreadSettings,
 } from '../protocol/messages.js';
@@ -28,11 +30,13 @@ import { flushChunks, runChunk } from './run-chunk.js';
 
 if (isMainThread) throw internalError('workers/entry.js was loaded on the main thread');
 
-/** What is known of a chunk in execution. */
+/** A chunk in execution. */
 interface Running {
   /** Why its run is aborted. */
   reason: Error | undefined;
   wake: (() => void) | undefined;
+  /** Lets the next exclusive chunk of the run begin. */
+  release?: () => void;
 }
 
 const NOTHING: readonly unknown[] = [];
@@ -72,7 +76,7 @@ function receive(message: CallerMessage): void {
   }
 }
 
-/** One that comes late, when its chunk is over, does no harm. */
+/** Has no effect after the chunk is over. */
 function abort({ id, reason }: AbortMessage): void {
   const chunk = running.get(id);
   if (chunk === undefined) return;
@@ -81,57 +85,91 @@ function abort({ id, reason }: AbortMessage): void {
 }
 
 async function load(request: LoadRequest): Promise<LoadAnswer> {
-  new ControlCell(request.cell).startLoading(threadId);
+  const cell = new ControlCell(request.cell);
+  cell.startLoading(threadId);
+  const isFirst = loadedTask(request.module) === undefined;
   try {
-    const { execution, adopt, poll } = await loadTask(request.module);
-    return { ok: true, traits: { execution, adopts: adopt !== undefined, polls: poll !== undefined } };
+    const { execution, adopt, poll, version } = await loadHere(request.module);
+    if (version !== request.version) {
+      if (!isFirst) return { kind: 'stale' };
+      throw changedError(request.module);
+    }
+    return {
+      kind: 'loaded',
+      traits: { execution, adopts: adopt !== undefined, polls: poll !== undefined },
+    };
   } catch (error) {
-    return { ok: false, error: serializeError(error) };
+    return { kind: 'failed', error: serializeError(error) };
+  } finally {
+    cell.phase = PHASES.between;
   }
 }
 
 async function run(request: ChunkRequest): Promise<void> {
-  const { id, runId } = request;
+  const { id } = request;
   const chunk: Running = { reason: undefined, wake: undefined };
-  const cell = new ControlCell(request.cell);
-  let release: (() => void) | undefined;
-  let failure: unknown;
-  let isToldOver = false;
   running.set(id, chunk);
-  try {
-    const task = loadedTask(request.module) ?? (await loadFor(request.module, cell));
-    cell.pickUp(threadId);
-    if (request.exclusive) release = await takeTurn(runId);
-    isToldOver = await runChunk(task, request, cell, chunkChannel(request, chunk));
-    if (!isToldOver) await flushOutput();
-  } catch (error) {
-    failure = error;
-  }
+  const over = await execute(request, chunk).catch((error: unknown) => ({ error: serializeError(error) }));
   running.delete(id);
-  if (!isToldOver)
-    send({ type: 'over', id, error: failure === undefined ? undefined : serializeError(failure) });
-  release?.();
+  if (over !== 'reported') send({ type: 'over', id, isStale: false, error: undefined, ...over });
+  chunk.release?.();
+}
+
+/** @returns how the chunk ended; 'reported' if its last report has said that it is over */
+async function execute(
+  request: ChunkRequest,
+  chunk: Running,
+): Promise<'reported' | Partial<Pick<OverMessage, 'isStale' | 'error'>>> {
+  const cell = new ControlCell(request.cell);
+  const loaded = loadedTask(request.module);
+  const task = loaded ?? (await loadFor(request.module, cell));
+  if (task.version !== request.version) {
+    if (loaded !== undefined) return { isStale: true };
+    throw changedError(request.module);
+  }
+  cell.pickUp(threadId);
+  if (request.isExclusive) chunk.release = await takeTurn(request.runId);
+  if (await runChunk(task, request, cell, chunkChannel(request, chunk))) return 'reported';
+  await flushOutput();
+  return {};
 }
 
 async function loadFor(module: string, cell: ControlCell): Promise<LoadedTask> {
   cell.startLoading(threadId);
-  const task = await loadTask(module);
+  const task = await loadHere(module);
   cell.phase = PHASES.between;
   return task;
+}
+
+/** A run that the module starts while it is loaded would load it again, on threads of its own, without end. */
+async function loadHere(module: string): Promise<LoadedTask> {
+  markLoading(module);
+  try {
+    return await loadTask(module);
+  } finally {
+    markLoading(undefined);
+  }
+}
+
+function changedError(module: string): HeddleError {
+  return new HeddleError(
+    'HEDDLE_TASK_MODULE_LOAD',
+    `Task module ${module} changed while the run was in progress; run it again`,
+  );
 }
 
 function isPrinting(): boolean {
   return process.stdout.writableLength + process.stderr.writableLength > 0;
 }
 
-/** What tasks printed travels through the caller's event loop; it must be there before the thread may be ended. */
+/** Printed text travels through the event loop of the caller; it must arrive before the thread may be ended. */
 async function flushOutput(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));
   }
 }
 
-/** Waits for the exclusive chunks of this run that came before; the answer lets the next one begin. */
+/** Waits for earlier exclusive chunks of this run. The returned function lets the next one begin. */
 async function takeTurn(runId: number): Promise<() => void> {
   const previous = lastExclusive.get(runId);
   let release = () => {};

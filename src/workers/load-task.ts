@@ -1,15 +1,17 @@
 /**
- * Loads task modules on this thread and finds the task function in them.
+ * Loads task modules on this thread and finds the task function in them. A module is loaded once for each thread.
  *
- * TypeScript modules: Node 22.18 and later strip types by themselves. Before that, `tsx` does it when the module's own
- * project has it installed; otherwise the error says what to do. A module is loaded once for each thread.
+ * TypeScript modules: Node 22.18 and later strip types. Before that, `tsx` does it if the module's own project has it
+ * installed; otherwise the error says what to do.
  */
 
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HeddleError } from '../protocol/errors.js';
 import { describe } from '../protocol/serialized-error.js';
 import type { LoadedTask, TaskFunction } from '../protocol/task.js';
+import { textVersion } from '../protocol/text-version.js';
 
 const loading = new Map<string, Promise<LoadedTask>>();
 const loaded = new Map<string, LoadedTask>();
@@ -35,9 +37,22 @@ export function loadTask(module: string): Promise<LoadedTask> {
   return task;
 }
 
+/** The version of the text that a module has on disk now; empty for what is not a readable file. */
+export function versionOf(module: string): string {
+  try {
+    return textVersion(readFileSync(fileURLToPath(module)));
+  } catch {
+    // The import reports what is wrong.
+    return '';
+  }
+}
+
 async function importTask(module: string): Promise<LoadedTask> {
   const shown = shownName(module);
+  const before = versionOf(module);
   const namespace = await importModule(module, shown);
+  // A file that changes meanwhile has no version that a run could have been started with.
+  const version = versionOf(module) === before ? before : 'changing';
   const found = defaultFunction(namespace);
   if (found === undefined) {
     const names = Object.keys(namespace);
@@ -49,7 +64,8 @@ async function importTask(module: string): Promise<LoadedTask> {
         '. Add `export default function (input) { … }`',
     );
   }
-  return taskOf(found, { ...(found as { execution?: unknown }), ...namespace }, `Task module ${shown}`);
+  const named = { ...(found as { execution?: unknown }), ...namespace };
+  return { ...taskOf(found, named, `Task module ${shown}`), version };
 }
 
 /**
@@ -86,6 +102,7 @@ export function taskOf(
     execution,
     adopt: adopt as TaskFunction | undefined,
     poll: poll as TaskFunction | undefined,
+    version: '',
   };
 }
 
@@ -142,7 +159,7 @@ async function importThroughTsx(module: string, shown: string): Promise<Record<s
 }
 
 function isMissing(error: unknown, module: string): boolean {
-  const { code, url } = error as { code?: unknown; url?: unknown };
+  const { code, url } = (error ?? {}) as { code?: unknown; url?: unknown };
   if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'ENOENT' && code !== 'MODULE_NOT_FOUND') return false;
   // The same code is given when an import *inside* the module is missing; Node names the missing URL.
   return url === undefined

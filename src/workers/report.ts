@@ -8,10 +8,10 @@
 import { ORIGIN } from '../protocol/control-cell.js';
 import { type EncodedValue, encodeValue } from '../protocol/encoded-value.js';
 import { HeddleError } from '../protocol/errors.js';
-import type { AttemptFailure, SettledMessage, Submission } from '../protocol/messages.js';
+import type { AttemptFailure, ChunkRequest, SettledMessage, Submission } from '../protocol/messages.js';
 import { describe, serializeError } from '../protocol/serialized-error.js';
 import type { Submitted, Transferable } from '../protocol/task.js';
-import type { ChunkWork, SendSettled } from '../protocol/thread-side.js';
+import type { SendSettled } from '../protocol/thread-side.js';
 import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
 
 const NOTHING: readonly Transferable[] = [];
@@ -29,10 +29,10 @@ export class Report {
   /** Buffers to move, by place in `#values`. */
   #moved: Map<number, Transferable[]> | undefined;
 
-  /** @param work - `encoded`: values are sent as a session keeps them */
-  constructor({ id, inputs, encoded }: ChunkWork, send: SendSettled) {
+  /** @param request - `isEncoded`: values are sent as a session keeps them */
+  constructor({ id, inputs, isEncoded }: ChunkRequest, send: SendSettled) {
     this.#id = id;
-    this.#isEncoded = encoded;
+    this.#isEncoded = isEncoded;
     this.#send = send;
     this.#times = new Float64Array(inputs.length + 1);
   }

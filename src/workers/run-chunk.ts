@@ -1,12 +1,12 @@
 /**
  * Executes the tasks of one chunk, one after the other, and reports how each ended.
  *
- * A chunk is a sequential lane: concurrency is the number of chunks in flight, so a declared concurrency holds whatever
- * the chunk size is. Synchronous tasks are not awaited; a chunk of them is a plain loop.
+ * Concurrency is the number of chunks in flight, so a declared concurrency holds for every chunk size. Synchronous
+ * tasks are not awaited; a chunk of them is a plain loop.
  *
- * Reports leave in batches: at the end of the chunk, when an awaited task lets the event loop turn, and in front of a
- * task when the last report is older than FLUSH_MS. What a dying thread takes with it is therefore a few milliseconds
- * of work, which runs again; which task was being executed stands in the control cell.
+ * Reports leave in batches: at the end of the chunk, when an awaited task lets the event loop turn, and before a task
+ * if the last report is older than FLUSH_MS. A dying thread loses a few milliseconds of work at most, which runs
+ * again; the control cell says which task was running.
  *
  * The same code runs on the caller's thread for the inline executor, with another channel.
  */
@@ -15,10 +15,11 @@ import { performance } from 'node:perf_hooks';
 import { type ControlCell, ORIGIN, PHASES } from '../protocol/control-cell.js';
 import { HeddleError } from '../protocol/errors.js';
 import { limitHeadersOf } from '../protocol/limit-headers.js';
-import type { Job } from '../protocol/messages.js';
+import type { ChunkRequest, Job } from '../protocol/messages.js';
 import { describe } from '../protocol/serialized-error.js';
 import { type LoadedTask, Submitted } from '../protocol/task.js';
-import type { ChunkChannel, ChunkWork } from '../protocol/thread-side.js';
+import type { ChunkChannel } from '../protocol/thread-side.js';
+import { cancelTurn, onNextTurn } from '../protocol/turn.js';
 import { Report } from './report.js';
 import { AttemptContext, type ContextHost, checkedObservation, timeoutError } from './task-context.js';
 
@@ -31,17 +32,17 @@ const PROGRESS_MS = 100;
 const chunksOfThisThread = new Set<ChunkRun>();
 
 /**
- * Runs a chunk; fulfils when every task was reported or the control cell asked to stop.
+ * Runs a chunk; resolves when every task was reported or the control cell asked to stop.
  *
  * @returns whether the last report has said that the chunk is over
  */
 export async function runChunk(
   task: LoadedTask,
-  work: ChunkWork,
+  request: ChunkRequest,
   cell: ControlCell,
   channel: ChunkChannel,
 ): Promise<boolean> {
-  const run = new ChunkRun(task, work, cell, channel);
+  const run = new ChunkRun(task, request, cell, channel);
   chunksOfThisThread.add(run);
   try {
     return await run.run();
@@ -50,12 +51,18 @@ export async function runChunk(
   }
 }
 
-/** Sends what every running chunk has not reported yet: the thread is about to exit. */
+/** Sends what the running chunks have not reported yet: the thread is about to exit. */
 export function flushChunks(): void {
   for (const chunk of chunksOfThisThread) chunk.flush();
 }
 
 type Call = (input: unknown, ctx: AttemptContext) => unknown;
+
+/** The function to call for the tasks of a chunk. */
+function callOf(task: LoadedTask, { job, interrupted }: ChunkRequest): Call {
+  if (job !== undefined) return pollOf(task, job);
+  return (interrupted && task.adopt !== undefined ? adoptOrRun(task) : task.run) as Call;
+}
 
 /** Asks first what became of the attempt that was cut off. */
 function adoptOrRun({ adopt, run }: LoadedTask): Call {
@@ -77,14 +84,15 @@ function pollOf({ poll }: LoadedTask, { handle }: Job): Call {
     if (poll !== undefined) return (poll as unknown as Call)(JSON.parse(handle), ctx);
     throw new HeddleError(
       'HEDDLE_TASK_MODULE_INVALID',
-      'The task has submitted a job, and its module does not export poll, which is asked what became of it; add `export function poll(handle, ctx) { … }`',
+      'The task has submitted a job, but its module does not export poll, which asks what became of the job; ' +
+        'add `export function poll(handle, ctx) { … }`',
     );
   };
 }
 
 class ChunkRun {
   readonly #call: Call;
-  readonly #work: ChunkWork;
+  readonly #request: ChunkRequest;
   readonly #cell: ControlCell;
   readonly #channel: ChunkChannel;
   readonly #host: ContextHost;
@@ -94,18 +102,17 @@ class ChunkRun {
   #listens = false;
   #progressAt = 0;
 
-  constructor(task: LoadedTask, work: ChunkWork, cell: ControlCell, channel: ChunkChannel) {
-    if (work.job !== undefined) this.#call = pollOf(task, work.job);
-    else this.#call = (work.interrupted && task.adopt !== undefined ? adoptOrRun(task) : task.run) as Call;
-    this.#work = work;
+  constructor(task: LoadedTask, request: ChunkRequest, cell: ControlCell, channel: ChunkChannel) {
+    this.#call = callOf(task, request);
+    this.#request = request;
     this.#cell = cell;
     this.#channel = channel;
-    this.#report = new Report(work, channel.settled);
+    this.#report = new Report(request, channel.settled);
     this.#host = this.#contextHost();
   }
 
   async run(): Promise<boolean> {
-    const { inputs, budgetMs = Number.POSITIVE_INFINITY } = this.#work;
+    const { inputs, budgetMs = Number.POSITIVE_INFINITY } = this.#request;
     const cell = this.#cell;
     const report = this.#report;
     let at = performance.now();
@@ -118,29 +125,17 @@ class ChunkRun {
       }
       report.begin(at);
       cell.begin(position, ORIGIN + at);
-      // Looked at behind `begin`: whoever asks to stop sees either that the task began or that it will not.
+      // Checked after `begin`: whoever asks to stop sees either that the task began or that it will not.
       if (cell.isStopped) {
         cell.takeBack(position);
         break;
       }
-      const ctx = new AttemptContext(this.#host, position);
-      try {
-        let value = this.#call(inputs[position], ctx);
-        if (isThenable(value)) value = await this.#wait(value, ctx);
-        cell.phase = PHASES.between;
-        if (cell.isTimedOut(position)) report.fail(position, timeoutError(this.#work.timeoutMs), false);
-        else if (value instanceof Submitted) report.submit(position, value, this.#work.account);
-        else report.succeed(value);
-      } catch (error) {
-        cell.phase = PHASES.between;
-        if (cell.isTimedOut(position))
-          report.fail(position, timeoutError(this.#work.timeoutMs, error), false);
-        else report.fail(position, error, cell.isAborted);
-      }
+      const pending = this.#attempt(position);
+      if (pending !== undefined) await pending;
       at = performance.now();
       report.end(at);
     }
-    clearImmediate(this.#turn);
+    cancelTurn(this.#turn);
     this.#awaited = undefined;
     return report.flush(this.#channel.mayEnd());
   }
@@ -149,12 +144,46 @@ class ChunkRun {
     this.#report.flush();
   }
 
-  #wait(value: PromiseLike<unknown>, ctx: AttemptContext): PromiseLike<unknown> {
+  /** Executes one task. @returns a promise if the task is asynchronous */
+  #attempt(position: number): Promise<void> | undefined {
+    const ctx = new AttemptContext(this.#host, position);
+    try {
+      const value = this.#call(this.#request.inputs[position], ctx);
+      if (isThenable(value)) return this.#settle(position, value, ctx);
+      this.#succeed(position, value);
+    } catch (error) {
+      this.#fail(position, error);
+    }
+    return undefined;
+  }
+
+  async #settle(position: number, value: PromiseLike<unknown>, ctx: AttemptContext): Promise<void> {
     this.#cell.phase = PHASES.awaiting;
     this.#awaited = ctx;
-    // Only when the event loop turns: tasks whose promises are settled already stay as cheap as synchronous ones.
-    this.#turn ??= setImmediate(() => this.#onTurn());
-    return value;
+    // Not before the event loop turns: tasks whose promises are settled stay as cheap as synchronous ones.
+    this.#turn ??= onNextTurn(() => this.#onTurn());
+    try {
+      this.#succeed(position, await value);
+    } catch (error) {
+      this.#fail(position, error);
+    }
+  }
+
+  /** @throws HEDDLE_NOT_CLONEABLE when the value cannot be encoded; the task has failed then */
+  #succeed(position: number, value: unknown): void {
+    const { timeoutMs, account } = this.#request;
+    this.#cell.phase = PHASES.between;
+    if (this.#cell.isTimedOut(position)) this.#report.fail(position, timeoutError(timeoutMs), false);
+    else if (value instanceof Submitted) this.#report.submit(position, value, account);
+    else this.#report.succeed(value);
+  }
+
+  #fail(position: number, error: unknown): void {
+    const cell = this.#cell;
+    cell.phase = PHASES.between;
+    if (cell.isTimedOut(position))
+      this.#report.fail(position, timeoutError(this.#request.timeoutMs, error), false);
+    else this.#report.fail(position, error, cell.isAborted);
   }
 
   #onTurn(): void {
@@ -167,14 +196,14 @@ class ChunkRun {
   }
 
   #contextHost(): ContextHost {
-    const { firstIndex, indexes, keys, inputs, account, attempt, timeoutMs } = this.#work;
+    const { first, indexes, keys, inputs, account, attempt, timeoutMs } = this.#request;
     const channel = this.#channel;
     return {
       account,
       attempt,
       timeoutMs,
       cell: this.#cell,
-      indexAt: (position) => indexes?.[position] ?? firstIndex + position,
+      indexAt: (position) => indexes?.[position] ?? first + position,
       keyAt: (position) => keys?.[position],
       inputAt: (position) => inputs[position],
       progress: (position, fraction, note) => {

@@ -328,11 +328,16 @@ describe('outcomes of an earlier run', () => {
     expect(await openSession(folder).status()).toMatchObject({ succeeded: 7, removed: 0 });
   });
 
-  it('an input that cannot be hashed is told, and the run does not hang', async () => {
+  it('an input that cannot be hashed fails alone, in this run and in the next', async () => {
     let deep: unknown = 1;
     for (let i = 0; i < 20_000; i++) deep = [deep];
 
-    await expect(run([1, deep])).rejects.toMatchObject({ code: 'HEDDLE_INVALID_KEY' });
+    for (const resumed of [0, 2]) {
+      const { outcomes, report } = await run([1, deep, 3]);
+      expect(outcomes.map(({ status }) => status)).toEqual(['succeeded', 'failed', 'succeeded']);
+      expect(outcomes[1]).toMatchObject({ attempts: 0, error: { code: 'HEDDLE_INVALID_KEY' } });
+      expect(report).toMatchObject({ failed: 1, resumed });
+    }
   });
 
   it('do not make a window of the caller larger', async () => {

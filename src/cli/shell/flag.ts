@@ -25,6 +25,11 @@ export const COMMON_FLAGS: readonly Flag[] = [
 
 export const JSON_FLAG: Flag = { spec: '--json', help: 'as JSON' };
 
+/** Puts flags under a heading of the help. */
+export function inGroup(group: string, flags: readonly Flag[]): Flag[] {
+  return flags.map((flag) => ({ ...flag, group }));
+}
+
 /** A table as commander's options. */
 export function optionsOf(flags: readonly Flag[]): Option[] {
   return flags.map(({ spec, help, group, choices, parse, conflicts }) => {

@@ -1,8 +1,8 @@
 /**
- * What a caller holds of a run.
+ * The handle of a run.
  *
  * The outcomes of a run are read once, in one of four ways: iterate it, `outcomes()`, `values()`, or not at all with
- * `report()`. A run starts by itself and goes as far as the window allows until somebody reads.
+ * `report()`. A run starts by itself and goes as far as the window allows until its outcomes are read.
  */
 
 import { HeddleError, TasksFailedError } from '../../protocol/errors.js';
@@ -10,6 +10,7 @@ import type { Outcome } from '../../protocol/outcome.js';
 import type { Progress } from '../figures/counters.js';
 import type { RunEvent } from '../figures/events.js';
 import type { Report } from '../figures/report.js';
+import { expected } from '../options/option-checks.js';
 import type { RunCore } from '../run/run.js';
 
 const ITERATION = 'an iteration';
@@ -19,14 +20,20 @@ type Unsuccessful = Exclude<Outcome, { status: 'succeeded' }>;
 /** Failures that the message of `values()` names. */
 const NAMED_FAILURES = 3;
 
-/** A run in progress: an async iterable of outcomes. Leaving the loop early aborts it and waits until all is let go. */
+/** Makes the handle of a run. */
+export let makeRun: <Value>(core: RunCore) => Run<Value>;
+
+/** A run in progress: an async iterable of outcomes. Leaving the loop early aborts it and waits for its clean end. */
 export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, AsyncDisposable {
   readonly #core: RunCore;
   #reader: string | undefined;
 
-  constructor(core: RunCore) {
+  private constructor(core: RunCore) {
     this.#core = core;
-    void core.start();
+  }
+
+  static {
+    makeRun = (core) => new Run(core);
   }
 
   /** A snapshot of what the run has done so far. */
@@ -41,9 +48,14 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   [Symbol.asyncIterator](): AsyncIterator<Outcome<Value>, undefined> {
     this.#claim(ITERATION);
     const { output } = this.#core;
+    let isLeft = false;
     return {
-      next: () => output.take() as Promise<IteratorResult<Outcome<Value>, undefined>>,
+      next: () =>
+        isLeft
+          ? Promise.resolve({ value: undefined, done: true })
+          : (output.take() as Promise<IteratorResult<Outcome<Value>, undefined>>),
       return: async () => {
+        isLeft = true;
         await this.close();
         return { value: undefined, done: true };
       },
@@ -95,7 +107,8 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
       this.#core.output.drainInto(() => {});
     }
     const report = await this.#core.ended;
-    if (this.#core.fatal !== undefined) throw this.#core.fatal.error;
+    const { fatal } = this.#core.stop;
+    if (fatal !== undefined) throw fatal.error;
     return report;
   }
 
@@ -104,20 +117,27 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
     return this.#core.events.read();
   }
 
-  /** Starts nothing any more and tells running tasks to end (`ctx.signal`); after the grace time they are ended. */
+  /** Starts nothing more and tells running tasks to end (`ctx.signal`); after the grace time they are ended. */
   abort(reason?: unknown): void {
     this.#core.abort(reason);
   }
 
-  /** Starts nothing any more and lets running tasks finish; after the grace time, or `graceMs`, it aborts. */
+  /**
+   * Starts nothing more and lets running tasks finish; aborts after the grace time.
+   *
+   * @param graceMs - in ms; Infinity for as long as it takes. @defaultValue the option `graceMs`
+   * @throws {@link OptionError} HEDDLE_INVALID_OPTION
+   */
   drain(reason?: unknown, graceMs?: number): void {
+    if (graceMs !== undefined && !(typeof graceMs === 'number' && graceMs >= 0))
+      throw expected('graceMs', 'a number of milliseconds, or Infinity', graceMs);
     this.#core.drain(reason, graceMs);
   }
 
-  /** Aborts the run if it is not over, and waits until it let go of everything. */
+  /** Aborts the run if it is not over, and waits until its resources are released. */
   async close(): Promise<void> {
     this.#core.abort(undefined);
-    // Whoever reads by other means keeps what it reads.
+    // Outcomes that are read by other means stay readable.
     if (this.#reader === undefined || this.#reader === ITERATION) this.#core.output.drainInto(() => {});
     await this.#core.ended;
   }

@@ -1,13 +1,15 @@
 /**
- * The runtime: a set of threads, and the runs on them. This is what callers hold.
+ * The runtime: a set of threads, and the runs on them.
  *
- * Threads start with the first run that needs them and stay for the next; `close()` ends them. Without `close()` idle threads
- * do not keep the process alive.
+ * Threads start with the first run that needs them and stay for the next; `close()` ends them. Without `close()`, idle
+ * threads do not keep the process alive.
  */
 
 import { HeddleError, OptionError } from '../../protocol/errors.js';
+import { loadingModule } from '../../protocol/loading-mark.js';
 import type { Services, Submitted, TaskContext, TaskFunction } from '../../protocol/task.js';
-import { functionIdentity, moduleIdentity } from '../../session/task-identity.js';
+import { functionIdentity, readModule } from '../../session/task-identity.js';
+import type { Executor } from '../executor/executor.js';
 import { InlineExecutor } from '../executor/inline.js';
 import type { ThreadChunk } from '../executor/threads/thread-chunk.js';
 import { callerLoad, ThreadPool } from '../executor/threads/thread-pool.js';
@@ -15,14 +17,15 @@ import { type SharedThreads, ThreadsExecutor } from '../executor/threads/threads
 import type { RunOptions, RuntimeOptions } from '../options/options.js';
 import {
   isKept,
+  type ResolvedRunOptions,
   type ResolvedRuntimeOptions,
   resolveRunOptions,
   resolveRuntimeOptions,
 } from '../options/resolve-options.js';
-import { RunCore } from '../run/run.js';
-import type { LanesInUse } from '../run/run-lanes.js';
+import type { LanesInUse } from '../run/admission.js';
+import { type ExecutorSetup, RunCore, type RunSetup } from '../run/run.js';
 import type { Inputs } from '../run/source.js';
-import { Run } from './run-handle.js';
+import { makeRun, type Run } from './run-handle.js';
 import { type AnyTask, isTaskReference, type TaskReference } from './task-reference.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: stands for the types of any task function, which are inferred from it
@@ -48,6 +51,7 @@ type OptionsArgument<T> = string extends keyof ServicesOf<T>
   : [options: RunOptionsFor<T>];
 
 let runCount = 0;
+let makeRuntime: (options: ResolvedRuntimeOptions) => Runtime;
 
 /** A set of threads to run batches on. Made by {@link createRuntime}. */
 export class Runtime {
@@ -57,7 +61,7 @@ export class Runtime {
   readonly #runs = new Set<RunCore>();
   #closing: Promise<void> | undefined;
 
-  constructor(options: ResolvedRuntimeOptions) {
+  private constructor(options: ResolvedRuntimeOptions) {
     this.#options = options;
     this.#threads = {
       pool: new ThreadPool(options),
@@ -65,6 +69,10 @@ export class Runtime {
       isolated: new Set<ThreadPool>(),
       options,
     };
+  }
+
+  static {
+    makeRuntime = (options) => new Runtime(options);
   }
 
   /** Number of worker threads. */
@@ -77,7 +85,8 @@ export class Runtime {
    *
    * @param task - a task module ({@link task}), which runs on threads, or a function, which runs on this thread
    * @param inputs - read lazily, no further than the window ahead
-   * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED. What goes wrong later rejects the run's promises.
+   * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED; HEDDLE_TASK_MODULE_LOAD if a task module starts
+   *   a run while it is loaded. What goes wrong later rejects the promises of the run.
    */
   run<T extends AnyTask>(
     task: TaskReference<T> | T,
@@ -86,56 +95,31 @@ export class Runtime {
   ): Run<ValueOf<T>> {
     if (this.#closing !== undefined)
       throw new HeddleError('HEDDLE_CLOSED', 'The runtime is closed; create another one');
-    const isInline = typeof task === 'function';
-    if (!isInline && !isTaskReference(task)) {
+    refuseWhileLoading();
+    if (typeof task !== 'function' && !isTaskReference(task)) {
       throw new HeddleError(
         'HEDDLE_INVALID_OPTION',
         'Expected the task to be a function or the answer of task(url)',
       );
     }
     const resolved = resolveRunOptions(options, this.#options.lanes);
-    if (isInline && resolved.cache !== undefined) {
-      throw new OptionError(
-        'cache',
-        'The option `cache` needs a task module: what a function gives depends on what it closes over, which nobody can see',
-      );
-    }
-    const { timeoutMs, graceMs } = resolved;
-    const isEncoded = isKept(resolved);
-    const runId = ++runCount;
+    const where =
+      typeof task === 'function'
+        ? this.#onThisThread(task as TaskFunction, resolved)
+        : this.#asModule(task, resolved);
     const core = new RunCore({
+      ...where,
       inputs,
       options: resolved,
-      isInline: isInline || task.inline,
       lanes: this.#lanes,
-      makeExecutor: (listener, services) =>
-        isInline || task.inline
-          ? new InlineExecutor({
-              task: isInline ? (task as TaskFunction) : task.module,
-              services,
-              listener,
-              timeoutMs,
-              graceMs,
-              isEncoded,
-            })
-          : new ThreadsExecutor(this.#threads, {
-              runId,
-              module: task.module,
-              services,
-              listener,
-              timeoutMs,
-              graceMs,
-              isEncoded,
-            }),
-      identify: () => (isInline ? functionIdentity(task as TaskFunction) : moduleIdentity(task.module)),
       loads: () => [callerLoad(), ...this.#threads.pool.loads()],
     });
     this.#runs.add(core);
     void core.released().then(() => this.#runs.delete(core));
-    return new Run<ValueOf<T>>(core);
+    return makeRun<ValueOf<T>>(core);
   }
 
-  /** Aborts what runs, then ends the threads. Nothing is left when it fulfils. */
+  /** Aborts what runs, then ends the threads. Nothing is left when it resolves, except threads in a native call. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -143,6 +127,65 @@ export class Runtime {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #onThisThread(task: TaskFunction, options: ResolvedRunOptions): Where {
+    if (options.cache !== undefined) {
+      throw new OptionError(
+        'cache',
+        'The option `cache` needs a task module: the value of a function may depend on what it closes over',
+      );
+    }
+    return {
+      isInline: true,
+      identify: () => functionIdentity(task),
+      makeExecutor: (setup) => this.#inline(task, undefined, options, setup),
+    };
+  }
+
+  #asModule({ module, inline }: TaskReference, options: ResolvedRunOptions): Where {
+    const text = readModule(module);
+    const version = isKept(options) ? text.version : undefined;
+    return {
+      isInline: inline,
+      identify: () => text.identity(),
+      makeExecutor: (setup) =>
+        inline
+          ? this.#inline(module, version, options, setup)
+          : this.#onThreads(module, text.version, options, setup),
+    };
+  }
+
+  #inline(
+    task: TaskFunction | string,
+    version: string | undefined,
+    options: ResolvedRunOptions,
+    { services }: ExecutorSetup,
+  ): Executor {
+    const { timeoutMs, graceMs } = options;
+    const { loadTimeoutMs } = this.#options;
+    const isEncoded = isKept(options);
+    return new InlineExecutor({ task, version, services, timeoutMs, graceMs, loadTimeoutMs, isEncoded });
+  }
+
+  #onThreads(
+    module: string,
+    version: string,
+    options: ResolvedRunOptions,
+    { offer, onWorkerExit, onImbalance }: ExecutorSetup,
+  ): Executor {
+    const { timeoutMs, graceMs } = options;
+    return new ThreadsExecutor(this.#threads, {
+      runId: ++runCount,
+      module,
+      version,
+      services: offer,
+      timeoutMs,
+      graceMs,
+      isEncoded: isKept(options),
+      onWorkerExit,
+      onImbalance,
+    });
   }
 
   async #close(): Promise<void> {
@@ -158,11 +201,24 @@ export class Runtime {
   }
 }
 
+/** Where the attempts of a run are executed. */
+type Where = Pick<RunSetup, 'isInline' | 'identify' | 'makeExecutor'>;
+
+function refuseWhileLoading(): void {
+  const module = loadingModule();
+  if (module === undefined) return;
+  throw new HeddleError(
+    'HEDDLE_TASK_MODULE_LOAD',
+    `A run was started while task module ${module} was being loaded: the module imports the program that runs it. ` +
+      'Put the task into a file of its own that imports nothing of that program',
+  );
+}
+
 /**
  * Makes a runtime. Its threads start with the first run that needs them.
  *
  * @throws {@link OptionError} HEDDLE_INVALID_OPTION
  */
 export function createRuntime(options?: RuntimeOptions): Runtime {
-  return new Runtime(resolveRuntimeOptions(options));
+  return makeRuntime(resolveRuntimeOptions(options));
 }

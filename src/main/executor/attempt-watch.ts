@@ -1,13 +1,16 @@
 /**
  * Watches the attempts of one chunk from the coordinator's side: is one running, has it outlived its timeout, and is it
- * still the same one when its grace time is over. Shared by the executors; what ends an attempt is theirs.
+ * still the same one when its grace time is over. Shared by the executors, which decide what ends an attempt.
  */
 
 import { type ControlCell, now, PHASES } from '../../protocol/control-cell.js';
 
+/** The longest delay of a timer; a longer one would fire at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** What the owner of a watch decides. */
 export interface WatchOwner {
-  /** True while the running attempt cannot go on for no fault of its own. */
+  /** True while something else keeps the running attempt from going on. */
   isHeldUp(): boolean;
   /** The running attempt, the `begun`-th, outlived the timeout. */
   onTimeout(begun: number): void;
@@ -15,9 +18,9 @@ export interface WatchOwner {
   onQuiet(): void;
 }
 
-/** While held up, an attempt is looked at again after this time, and once more after it could go on. */
+/** An attempt that is held up is checked again after this time, and once more when it could go on. */
 const HELD_UP_MS = 20;
-/** However often it was held up, an attempt never gets more than this many times its timeout. */
+/** An attempt that is held up gets at most this many times its timeout. */
 const MOST_TIMEOUTS = 10;
 
 /** The watch over one chunk. */
@@ -28,9 +31,9 @@ export class AttemptWatch {
   readonly #cell: ControlCell;
   readonly #owner: WatchOwner;
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** The attempt that was held up when it was last looked at. */
+  /** The attempt that was held up at the last check. */
   #heldUp = 0;
-  /** Begun count when no attempt was running at the last look; -1 when one was. */
+  /** Begun count if no attempt was running at the last check; -1 if one was. */
   #quietAt = -1;
 
   constructor(cell: ControlCell, timeoutMs: number | undefined, owner: WatchOwner) {
@@ -61,7 +64,7 @@ export class AttemptWatch {
     this.after(ms, () => this.#watch(this.#look(timeoutMs), timeoutMs));
   }
 
-  /** Looks at the running attempt; answers when to look again. */
+  /** Checks the running attempt. @returns when to check again, in ms */
   #look(timeoutMs: number): number {
     const { begun, since } = this.#cell;
     if (!this.isRunning) {

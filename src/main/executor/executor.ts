@@ -1,72 +1,51 @@
 /**
  * Executors: where attempts run.
  *
- * The coordinator hands an executor one chunk at a time and learns of each task either through `onSettled` (the attempt
- * ended by itself) or, when the chunk is over, through the `leftovers`: what became of the tasks that never
- * reported. Threads and inline are such executors; child processes and other machines fit the same interface.
+ * The coordinator passes an executor one chunk at a time. Each task is either settled through the listener (its
+ * attempt ended by itself) or, when the chunk is over, listed in the leftovers: what became of the tasks that did not
+ * report. Threads and inline are such executors; child processes and other machines fit the same contract.
  *
- * Invariant: each position of a chunk is either settled once or stands in the leftovers once, never both.
+ * Invariant: each position of a chunk is either settled once or listed in the leftovers once, never both.
  */
 
 import type { HeddleError } from '../../protocol/errors.js';
-import type { Job, ObservedMessage, SettledMessage } from '../../protocol/messages.js';
+import type { ObservedMessage, SettledMessage } from '../../protocol/messages.js';
 import type { LogLevel, TaskTraits } from '../../protocol/task.js';
+import type { Chunk } from './chunk.js';
 
-/** Consecutive tasks on the same attempt. */
-export interface Chunk {
-  /** Index of the first task. */
-  readonly first: number;
-  /** Index of each task, ascending; undefined when they follow the first without a gap. */
-  readonly indexes: readonly number[] | undefined;
-  readonly inputs: readonly unknown[];
-  readonly keys: readonly string[] | undefined;
-  /** Hashes of the inputs as they were read, when values are to be cached. */
-  readonly hashes: readonly string[] | undefined;
-  readonly attempt: number;
-  /** Attempts of its one task that were not counted: a provider was to blame, not the task. */
-  readonly refunds: number;
-  /** The account of the lane that it uses. */
-  readonly account: string | undefined;
-  /** Its one task has submitted this job: ask what became of it. */
-  readonly job: Job | undefined;
-  /** Execute it in a thread of its own: somebody died here, and this task may be why. */
-  readonly isolated: boolean;
-  /** An attempt at its one task was cut off, in this run or in an earlier one of the session. */
-  readonly interrupted: boolean;
-  /** How often it came back without an attempt and with nobody to blame; such a task travels alone. */
-  readonly troubles: number;
-  /** When its tasks became ready to run, ms since the epoch. */
-  readonly readyAt: number;
-}
-
-/** What an executor tells while it executes a chunk. */
+/** What an executor reports while it executes a chunk. Its methods do not throw. */
 export interface ChunkListener {
   onSettled(chunk: Chunk, message: SettledMessage, workerId: number): void;
-  /** Tasks of a chunk in flight from this position on will not begin: run them again, nothing happened. */
-  onRecalled(chunk: Chunk, from: number): void;
   onProgress(chunk: Chunk, position: number, fraction: number, note: string | undefined): void;
   onLog(chunk: Chunk, position: number, level: LogLevel, message: string, fields: unknown): void;
-  /** A task told what its provider said. */
+  /** A task passed on what its provider said. */
   onObserved(chunk: Chunk, position: number, observation: Pick<ObservedMessage, 'headers' | 'used'>): void;
-  /** A thread ended and was replaced. */
-  onWorkerExit(workerId: number, error: HeddleError): void;
+}
+
+/** Runs a function of the caller in the async context in which the run was started. */
+export type InContext = <T>(work: () => T) => T;
+
+/** A thread ended by itself and was replaced. */
+export type OnWorkerExit = (workerId: number, error: HeddleError) => void;
+
+/** What a chunk may take. */
+export interface ChunkLimits {
+  readonly timeoutMs: number | undefined;
+  readonly graceMs: number;
 }
 
 /** What became of a task that did not report. */
 export type Leftover =
-  /**
-   * It never began, or was a bystander: run it again, nothing happened. `isHere`: its input never left this thread. `begun`: it was being
-   * executed.
-   */
+  /** It did not begin, or was a bystander: run it again. `isHere`: its input is still on this side. */
   | { readonly position: number; readonly kind: 'again'; readonly isHere: boolean; readonly begun: boolean }
-  /** Its thread died before it began, with nobody to blame: run it again by itself, and not for ever. */
+  /** Its thread died before it began, with nothing to blame: run it again alone, a bounded number of times. */
   | {
       readonly position: number;
       readonly kind: 'unexplained';
       readonly error: HeddleError;
       readonly workerId: number;
     }
-  /** It may have killed its thread, others may have as well: run it again in a thread of its own. */
+  /** It may have killed its thread, as others may: run it again in a thread of its own. */
   | { readonly position: number; readonly kind: 'suspect' }
   /** Its attempt failed. */
   | {
@@ -86,32 +65,46 @@ export interface ChunkEnd {
   readonly fatal?: Error;
 }
 
+/** How a chunk is executed. */
+export interface ExecutionOptions {
+  /** Begin it only when no other exclusive chunk of this run executes on its thread. */
+  readonly isExclusive: boolean;
+  /** After this time the chunk ends when the running task does; what is left is listed in the leftovers. */
+  readonly budgetMs: number | undefined;
+}
+
 /** A chunk in execution. */
-export interface Execution {
-  /** Fulfils when the chunk is over. Never rejects. */
+export interface ChunkExecution {
+  /** Resolves when the chunk is over. Never rejects. */
   readonly over: Promise<ChunkEnd>;
   /** Begins no further task of the chunk. */
   stop(): void;
-  /** Also aborts the running task; ends it by force after the grace time, or at once if it cannot hear. */
+  /** Also aborts the running task; ends it by force after the grace time, or at once if it does not listen. */
   abort(reason: Error): void;
 }
 
-/** A place where attempts run, for one run. */
+/** Tasks of a chunk in flight, from a position on, that did not begin and will not. */
+export interface Recalled {
+  readonly chunk: Chunk;
+  readonly from: number;
+}
+
+/** A place where the attempts of one run are executed. */
 export interface Executor {
   /** How many chunks can truly execute at once; Infinity when nothing limits it. */
   readonly parallelism: number;
   /** Threads at work, for the report. */
   readonly threads: number;
-  /** Makes ready, and says what the task declares. @throws {@link HeddleError} when the task cannot be run at all */
+  /** Loads the task and returns what it declares. @throws {@link HeddleError} when the task cannot be run at all */
   start(): Promise<TaskTraits>;
+  execute(chunk: Chunk, options: ExecutionOptions, listener: ChunkListener): ChunkExecution;
   /**
-   * @param exclusive - begin it only when no other exclusive chunk of this run executes on its thread
-   * @param budgetMs - end behind the task that runs at this time; what is left comes back
+   * Called when nothing can be started: takes tasks that wait behind others back, if they can begin elsewhere.
+   *
+   * @param wanted - tasks that may execute at once
    */
-  execute(chunk: Chunk, exclusive: boolean, budgetMs: number | undefined): Execution;
-  /** Called when nothing can be started: moves tasks that wait to where they can begin. @param wanted - tasks that may execute at once */
-  rebalance(wanted: number): void;
-  /** Lets go of what belongs to this run. */
+  rebalance(wanted: number): Recalled | undefined;
+  /** Releases what belongs to this run. */
   close(): Promise<void>;
 }
 
@@ -127,7 +120,7 @@ export function leftoversFrom(chunk: Chunk, from: number, begun: number, isHere 
   );
 }
 
-/** Index of a task of a chunk. */
-export function indexOf(chunk: Pick<Chunk, 'first' | 'indexes'>, position: number): number {
-  return chunk.indexes?.[position] ?? chunk.first + position;
+/** Nothing of the chunk began, and its inputs are still here. */
+export function notBegun(chunk: Chunk): Leftover[] {
+  return leftoversFrom(chunk, 0, 0, true);
 }

@@ -2,7 +2,7 @@
  * The inline executor: attempts run on the caller's own thread.
  *
  * For closures, for I/O, and for a debugger. The thread side's own chunk runner does the work, loaded by its URL as a
- * thread loads it. Nothing here can be ended by force: an attempt that must end and does not (at once when it never
+ * thread loads it. Nothing here can be ended by force: an attempt that must end and does not (at once if it never
  * asked for its signal, after the grace time otherwise) is given up. Its outcome says so; the function may still run.
  */
 
@@ -12,27 +12,31 @@ import { HeddleError, internalError } from '../../protocol/errors.js';
 import type { LoadedTask, RemoteServices, Services, TaskFunction, TaskTraits } from '../../protocol/task.js';
 import type { ChunkChannel, ChunkRunner, TaskLoader } from '../../protocol/thread-side.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
+import { nextTurn } from '../../protocol/turn.js';
 import { AttemptWatch } from './attempt-watch.js';
+import { type Chunk, requestFor } from './chunk.js';
 import {
-  type Chunk,
   type ChunkEnd,
+  type ChunkExecution,
+  type ChunkLimits,
   type ChunkListener,
-  type Execution,
+  type ExecutionOptions,
   type Executor,
   type Leftover,
   leftoversFrom,
 } from './executor.js';
 import { serviceNamed } from './service-offer.js';
-import type { ChunkLimits } from './threads/thread-chunk.js';
 
 /** What a run asks of the caller's thread. */
 export interface InlineRun extends ChunkLimits {
   /** The function itself, or the URL of a task module. */
   readonly task: TaskFunction | string;
+  /** Version of the module that its outcomes are recorded under; undefined if that does not matter. */
+  readonly version: string | undefined;
+  readonly loadTimeoutMs: number;
   readonly services: Services;
   /** Values are wanted as a session keeps them. */
   readonly isEncoded: boolean;
-  readonly listener: ChunkListener;
 }
 
 /** How long chunks may keep the caller's event loop before it turns. */
@@ -56,51 +60,65 @@ export class InlineExecutor implements Executor {
     const runner: ChunkRunner = await import(new URL('../../workers/run-chunk.js', import.meta.url).href);
     const loader: TaskLoader = await import(new URL('../../workers/load-task.js', import.meta.url).href);
     this.#runner = runner;
-    const loaded =
+    this.#task =
       typeof task === 'function'
         ? loader.taskOf(task, task as unknown as Record<string, unknown>, 'The task function')
-        : await loader.loadTask(task);
-    this.#task = loaded;
-    return {
-      execution: loaded.execution,
-      adopts: loaded.adopt !== undefined,
-      polls: loaded.poll !== undefined,
-    };
+        : await this.#load(task, loader);
+    const { execution, adopt, poll } = this.#task;
+    return { execution, adopts: adopt !== undefined, polls: poll !== undefined };
   }
 
-  execute(chunk: Chunk, _exclusive: boolean, budgetMs: number | undefined): Execution {
+  execute(chunk: Chunk, options: ExecutionOptions, listener: ChunkListener): ChunkExecution {
     if (this.#runner === undefined || this.#task === undefined) throw internalError('execute before start');
-    return new InlineChunk(chunk, this.#run).execute(this.#runner, this.#task, this.#turn(), budgetMs);
+    const inline = new InlineChunk(chunk, this.#run, listener);
+    return inline.execute(this.#runner, this.#task, this.#turn(), options.budgetMs);
+  }
+
+  rebalance(): undefined {
+    return undefined;
+  }
+
+  async close(): Promise<void> {}
+
+  async #load(module: string, loader: TaskLoader): Promise<LoadedTask> {
+    const { version, loadTimeoutMs } = this.#run;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<never>((_, reject) => {
+      const limit = `took longer than ${loadTimeoutMs} ms to load (runtime option loadTimeoutMs)`;
+      timer = setTimeout(() => reject(moduleError(module, limit)), loadTimeoutMs);
+    });
+    const task = await Promise.race([loader.loadTask(module), tooLong]).finally(() => clearTimeout(timer));
+    if (version === undefined || task.version === version) return task;
+    // A module stays loaded until its thread ends, which is this one.
+    throw moduleError(module, 'has changed since this thread loaded it; restart the program, or use threads');
   }
 
   /** Lets timers and I/O of the caller have their turn between chunks of synchronous tasks. */
-  #turn(): Promise<void> {
-    if (performance.now() - this.#turnedAt < TURN_MS) return Promise.resolve();
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        this.#turnedAt = performance.now();
-        resolve();
-      });
-    });
+  async #turn(): Promise<void> {
+    if (performance.now() - this.#turnedAt < TURN_MS) return;
+    await nextTurn();
+    this.#turnedAt = performance.now();
   }
+}
 
-  rebalance(): void {}
-
-  async close(): Promise<void> {}
+function moduleError(module: string, what: string): HeddleError {
+  return new HeddleError('HEDDLE_TASK_MODULE_LOAD', `Task module ${module} ${what}`);
 }
 
 class InlineChunk implements ChunkChannel {
   readonly #chunk: Chunk;
   readonly #run: InlineRun;
+  readonly #listener: ChunkListener;
   readonly #cell = new ControlCell();
   readonly #watch: AttemptWatch;
   #abortReason: Error | undefined;
   #wake: () => void = () => {};
   #giveUp: (end: ChunkEnd) => void = () => {};
 
-  constructor(chunk: Chunk, run: InlineRun) {
+  constructor(chunk: Chunk, run: InlineRun, listener: ChunkListener) {
     this.#chunk = chunk;
     this.#run = run;
+    this.#listener = listener;
     this.#watch = new AttemptWatch(this.#cell, run.timeoutMs, {
       isHeldUp: () => false,
       onQuiet: () => {},
@@ -113,31 +131,30 @@ class InlineChunk implements ChunkChannel {
     task: LoadedTask,
     turn: Promise<void>,
     budgetMs: number | undefined,
-  ): Execution {
-    const { first, indexes, keys, account, attempt, interrupted, job } = this.#chunk;
+  ): ChunkExecution {
     const { timeoutMs, isEncoded } = this.#run;
     const inputs = this.#chunk.inputs.map((input) => (isTransfer(input) ? unwrapTransfer(input, []) : input));
+    const request = requestFor(this.#chunk, inputs, {
+      id: 0,
+      runId: 0,
+      module: '',
+      version: task.version,
+      timeoutMs,
+      isExclusive: false,
+      budgetMs,
+      isEncoded,
+      cell: this.#cell.buffer,
+    });
     const givenUp = new Promise<ChunkEnd>((resolve) => {
       this.#giveUp = resolve;
     });
-    const work = {
-      id: 0,
-      firstIndex: first,
-      indexes,
-      inputs,
-      keys,
-      account,
-      attempt,
-      timeoutMs,
-      budgetMs,
-      encoded: isEncoded,
-      interrupted,
-      job,
-    };
-    // Never within `execute`: tasks and whoever listens to them may call back into the run.
+    // Never within `execute`: tasks may call back into the run.
     const ended = turn
-      .then(() => runner.runChunk(task, work, this.#cell, this))
-      .then(() => ({ leftovers: this.#rest() }));
+      .then(() => runner.runChunk(task, request, this.#cell, this))
+      .then(
+        () => ({ leftovers: this.#rest() }),
+        (fatal: Error) => ({ leftovers: this.#rest(), fatal }),
+      );
     const over = Promise.race([ended, givenUp]).finally(() => this.#watch.close());
     return { over, stop: () => this.#cell.stop(), abort: (reason) => this.#abort(reason) };
   }
@@ -145,7 +162,7 @@ class InlineChunk implements ChunkChannel {
   readonly settled: ChunkChannel['settled'] = (message) => {
     if (this.#watch.isOver) return;
     this.#watch.reported = message.from + message.values.length;
-    this.#run.listener.onSettled(this.#chunk, message, 0);
+    this.#listener.onSettled(this.#chunk, message, 0);
   };
 
   mayEnd(): boolean {
@@ -153,15 +170,15 @@ class InlineChunk implements ChunkChannel {
   }
 
   progress(position: number, fraction: number, note: string | undefined): void {
-    if (!this.#watch.isOver) this.#run.listener.onProgress(this.#chunk, position, fraction, note);
+    if (!this.#watch.isOver) this.#listener.onProgress(this.#chunk, position, fraction, note);
   }
 
   log(...[position, level, message, fields]: Parameters<ChunkChannel['log']>): void {
-    if (!this.#watch.isOver) this.#run.listener.onLog(this.#chunk, position, level, message, fields);
+    if (!this.#watch.isOver) this.#listener.onLog(this.#chunk, position, level, message, fields);
   }
 
   observed(...[position, observation]: Parameters<ChunkChannel['observed']>): void {
-    if (!this.#watch.isOver) this.#run.listener.onObserved(this.#chunk, position, observation);
+    if (!this.#watch.isOver) this.#listener.onObserved(this.#chunk, position, observation);
   }
 
   services(): RemoteServices<Services> {
@@ -192,7 +209,9 @@ class InlineChunk implements ChunkChannel {
   }
 
   #timeOut(begun: number): void {
-    const message = `The attempt took longer than its timeout of ${this.#run.timeoutMs} ms and was given up; let the task watch ctx.signal, or run it in a thread, where it can be ended`;
+    const message =
+      `The attempt took longer than its timeout of ${this.#run.timeoutMs} ms and was given up; ` +
+      'let the task watch ctx.signal, or run it in a thread, where it can be ended';
     const error = new HeddleError('HEDDLE_TIMEOUT', message);
     this.#cell.timeOut(begun);
     this.#wake();

@@ -1,5 +1,5 @@
 /**
- * What a run has done so far: counts, times, rates. One place owns every counter.
+ * What a run has done so far: counts, times, rates. Each counter is kept here and nowhere else.
  *
  * Durations are kept in histograms, so that a batch of any length costs the same memory.
  */
@@ -17,6 +17,8 @@ export interface Progress {
   readonly running: number;
   /** Failed attempts that wait for their next one. */
   readonly waiting: number;
+  /** Tasks whose job goes on elsewhere (`ctx.submitted`). */
+  readonly submitted: number;
   readonly succeeded: number;
   readonly failed: number;
   /** Of `succeeded` and `failed`: tasks whose outcome an earlier run of the session recorded. */
@@ -28,7 +30,7 @@ export interface Progress {
   readonly elapsedMs: number;
   /** Tasks settled per second, over the last seconds. */
   readonly tasksPerSecond: number;
-  /** Estimated time to the end; undefined until it can be told. */
+  /** Estimated time to the end, in ms; undefined until it can be estimated. */
   readonly remainingMs: number | undefined;
 }
 
@@ -41,9 +43,12 @@ export class Counters {
   readonly queueWaits: Histogram = new Histogram();
   /** Busy time and attempts of each worker. */
   readonly workers = new Map<number, { busyMs: number; attempts: number }>();
+  /** Length of the batch, where it is known. */
+  total: number | undefined;
   read = 0;
   running = 0;
   waiting = 0;
+  submitted = 0;
   succeeded = 0;
   failed = 0;
   aborted = 0;
@@ -52,15 +57,10 @@ export class Counters {
   reused = 0;
   retries = 0;
   busyMs = 0;
-  readonly #total: () => number | undefined;
   readonly #startedAt = performance.now();
   #rate = 0;
   #rateAt = this.#startedAt;
   #rateCount = 0;
-
-  constructor(total: () => number | undefined) {
-    this.#total = total;
-  }
 
   get settled(): number {
     return this.succeeded + this.failed;
@@ -94,7 +94,7 @@ export class Counters {
 
   snapshot(): Progress {
     const rate = this.#measureRate();
-    const total = this.#total();
+    const { total } = this;
     const left = total === undefined ? undefined : total - this.settled;
     const canTell = left !== undefined && rate > 0 && this.settledHere >= 5 && this.elapsedMs >= 2000;
     return {
@@ -102,6 +102,7 @@ export class Counters {
       read: this.read,
       running: this.running,
       waiting: this.waiting,
+      submitted: this.submitted,
       succeeded: this.succeeded,
       failed: this.failed,
       aborted: this.aborted,

@@ -11,8 +11,6 @@ const MIN_SHARE_TASKS = 20;
 
 /** Watches over the failures of one run. */
 export class FailureWatch {
-  /** The run was ended because too many tasks failed. */
-  hasStopped = false;
   readonly #limit: FailureLimit;
   readonly #groups = new FailureGroups();
   /** Failures of earlier runs: they do not end this one. */
@@ -29,7 +27,7 @@ export class FailureWatch {
   }
 
   /**
-   * A task has failed. Counted before it is shown: with a session, showing waits for the disk.
+   * A task has failed.
    *
    * @param total - length of the batch, if known
    * @param settled - tasks with an outcome
@@ -38,7 +36,7 @@ export class FailureWatch {
   add(index: number, error: Error, total: number | undefined, settled: number): HeddleError | undefined {
     this.#groups.add(index, error);
     const limit = this.#limit;
-    if (limit === undefined || this.hasStopped) return undefined;
+    if (limit === undefined) return undefined;
     const failed = this.#groups.count - this.#before;
     const base = total ?? (settled >= MIN_SHARE_TASKS ? settled : undefined);
     const most =

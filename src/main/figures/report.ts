@@ -84,7 +84,6 @@ export interface Report {
 export interface ReportInput {
   readonly status: RunStatus;
   readonly reason: Error | undefined;
-  readonly total: number | undefined;
   readonly counters: Counters;
   readonly startMs: number;
   readonly threads: number;
@@ -111,7 +110,7 @@ export function buildReport(input: ReportInput): Report {
   const figures = {
     status: input.status,
     reason: input.reason,
-    total: input.total,
+    total: counters.total,
     read: counters.read,
     succeeded: counters.succeeded,
     failed: counters.failed,

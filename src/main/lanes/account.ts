@@ -7,7 +7,8 @@
 
 import { OptionError } from '../../protocol/errors.js';
 import { describe } from '../../protocol/serialized-error.js';
-import { type InContext, runCallerCode } from './caller-code.js';
+import type { InContext } from '../executor/executor.js';
+import { runCallerCode } from './caller-code.js';
 import type { Announced } from './failures/announced-limits.js';
 import { AdaptiveConcurrency, type EndedCall } from './limits/adaptive.js';
 import type { Breaker } from './limits/breaker.js';

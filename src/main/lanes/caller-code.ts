@@ -1,9 +1,7 @@
 /** How the lanes call functions of the caller: `retryIf`, `classify`, `estimate`. */
 
 import { OptionError } from '../../protocol/errors.js';
-
-/** Runs a function in the async context in which the caller started the run. */
-export type InContext = <T>(work: () => T) => T;
+import type { InContext } from '../executor/executor.js';
 
 /**
  * Calls a function of the caller and rethrows what it throws. A thrown undefined or null becomes an OptionError,

@@ -16,9 +16,9 @@
 
 import { HeddleError } from '../../protocol/errors.js';
 import type { ObservedMessage } from '../../protocol/messages.js';
-import type { Chunk } from '../executor/executor.js';
+import { type Chunk, indexOf } from '../executor/chunk.js';
+import type { InContext } from '../executor/executor.js';
 import type { CallRequest, Hold } from './account.js';
-import type { InContext } from './caller-code.js';
 import type { Lane } from './lane.js';
 import type { Grant, LaneEvent, LaneListener } from './lane-call.js';
 import { GateLine, type WaitingTask } from './line.js';
@@ -108,7 +108,7 @@ export class Gate {
 
   /** Takes a task in. Calls functions of the caller, and throws what they throw. */
   offer(chunk: Chunk): void {
-    const index = indexOf(chunk);
+    const index = indexOf(chunk, 0);
     const [input] = chunk.inputs;
     const isPoll = chunk.job !== undefined;
     const account = chunk.job?.account;
@@ -227,7 +227,7 @@ export class Gate {
   keepLocks(chunk: Chunk): void {
     const task = this.#passed.get(chunk)?.task;
     if (task?.ticket === undefined) return;
-    this.#kept.set(indexOf(chunk), task.ticket);
+    this.#kept.set(indexOf(chunk, 0), task.ticket);
     task.ticket = undefined;
   }
 
@@ -375,11 +375,6 @@ export class Gate {
     this.#timer = undefined;
     this.#wakeAt = Number.POSITIVE_INFINITY;
   }
-}
-
-/** Index of the one task of a chunk. */
-function indexOf(chunk: Chunk): number {
-  return chunk.indexes?.[0] ?? chunk.first;
 }
 
 function isLongClosed({ waitMs, bound }: Hold): boolean {

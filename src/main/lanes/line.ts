@@ -1,6 +1,6 @@
 /** A line at the gate: tasks that wait for one lane, or polls that wait for one account of it. */
 
-import type { Chunk } from '../executor/executor.js';
+import type { Chunk } from '../executor/chunk.js';
 import type { CallRequest } from './account.js';
 import type { Lane } from './lane.js';
 import { LineStatistics } from './line-statistics.js';

@@ -1,8 +1,8 @@
 /**
  * Blocks: the outcomes of consecutive tasks on their way from settling to the consumer.
  *
- * Tasks that succeeded together stay together, as the columns in which their thread reported them. An Outcome object is made
- * when the consumer takes it; who only wants values never pays for one.
+ * Tasks that succeeded together stay together, as the columns in which their thread reported them. An Outcome object
+ * is made when the consumer takes it; a consumer of values never pays for one.
  */
 
 import { decodeValue, type EncodedValue, encodeValue } from '../../protocol/encoded-value.js';
@@ -14,11 +14,10 @@ import {
   unsuccessful,
 } from '../../protocol/outcome.js';
 import { reviveError, type SerializedError, serializeError } from '../../protocol/serialized-error.js';
-import { isTransfer } from '../../protocol/transfer.js';
 import type { NewRecord, OutcomeOnDisk } from '../../session/record.js';
 import type { Recorded } from '../../session/recorded.js';
 import type { RecordableBlock } from '../../session/recorder.js';
-import { type Chunk, indexOf } from '../executor/executor.js';
+import { type Chunk, type ChunkTasks, explicitKeyOf, indexOf } from '../executor/chunk.js';
 
 /** Outcomes of consecutive tasks with the same status. */
 export interface OutcomeBlock {
@@ -34,32 +33,32 @@ export interface OutcomeBlock {
   valueAt(i: number): unknown;
 }
 
-/** What a thread told of tasks that succeeded. */
+/** What a thread reported of tasks that succeeded. */
 export interface SuccessColumns {
   /** Position of the first in its chunk. */
   readonly from: number;
   readonly length: number;
   readonly values: readonly unknown[];
   readonly times: Float64Array;
-  /** Where the first stands in `values` and `times`. */
+  /** Position of the first in `values` and `times`. */
   readonly offset: number;
-  /** Of `times`, in ms since the epoch. */
+  /** Added to `times`: ms since the epoch. */
   readonly origin: number;
   readonly workerId: number;
   readonly isEncoded: boolean;
 }
 
 /** What a block needs to know of its tasks. */
-type TasksOfBlock = Pick<Chunk, 'first' | 'indexes' | 'keys' | 'inputs' | 'attempt'>;
+type BlockTasks = ChunkTasks & Pick<Chunk, 'attempt'>;
 
 /** A block of tasks that succeeded, as columns. */
 export class SucceededBlock implements OutcomeBlock, RecordableBlock {
   readonly status = 'succeeded';
   readonly isResumed = false;
-  readonly #chunk: TasksOfBlock;
+  readonly #chunk: BlockTasks;
   readonly #columns: SuccessColumns;
 
-  constructor(chunk: TasksOfBlock, columns: SuccessColumns) {
+  constructor(chunk: BlockTasks, columns: SuccessColumns) {
     this.#chunk = chunk;
     this.#columns = columns;
   }
@@ -74,7 +73,7 @@ export class SucceededBlock implements OutcomeBlock, RecordableBlock {
 
   at(i: number): Outcome {
     const { offset, times, origin, workerId } = this.#columns;
-    const { index, key, input } = identityOf(this.#chunk, this.#columns.from + i);
+    const { index, key, input } = taskOf(this.#chunk, this.#columns.from + i);
     const beganAt = times[offset + i] as number;
     const durationMs = (times[offset + i + 1] as number) - beganAt;
     return succeeded(
@@ -96,7 +95,7 @@ export class SucceededBlock implements OutcomeBlock, RecordableBlock {
 
   recordAt(i: number): NewRecord {
     const { offset, times, origin, workerId, values, from } = this.#columns;
-    const { index, key } = identityOf(this.#chunk, from + i);
+    const { index, key } = taskOf(this.#chunk, from + i);
     const beganAt = times[offset + i] as number;
     return {
       key: key as string,
@@ -144,15 +143,20 @@ export class UnsuccessfulBlock implements OutcomeBlock, RecordableBlock {
   }
 }
 
-/** Tasks with the same status whose outcomes stand in the session. They are read from the disk when the consumer takes them. */
+/** Tasks with the same status whose outcomes are in the session; read from the disk when the consumer takes them. */
 export class RecordedBlock implements OutcomeBlock {
   readonly isResumed = true;
   readonly first: number;
   readonly status: 'succeeded' | 'failed';
-  readonly #recorded: Recorded;
+  readonly #recorded: Pick<Recorded, 'read'>;
   readonly #slots: readonly number[];
 
-  constructor(first: number, status: 'succeeded' | 'failed', slots: readonly number[], recorded: Recorded) {
+  constructor(
+    first: number,
+    status: 'succeeded' | 'failed',
+    slots: readonly number[],
+    recorded: Pick<Recorded, 'read'>,
+  ) {
     this.first = first;
     this.status = status;
     this.#slots = slots;
@@ -201,21 +205,14 @@ export function outcomeOf(record: OutcomeOnDisk): Outcome {
   );
 }
 
-/** The identity of a task of a chunk; its key is undefined when it is the hash of the input. */
-export function identityOf(
-  chunk: Omit<TasksOfBlock, 'attempt'>,
+/** A task of a chunk; its key is undefined when it is the hash of the input. */
+export function taskOf(
+  chunk: ChunkTasks,
   position: number,
 ): { index: number; key: string | undefined; input: unknown } {
-  const index = indexOf(chunk, position);
-  const input = chunk.inputs[position];
   return {
-    index,
-    key: chunk.keys?.[position] ?? (isTransfer(input) ? transferredKey(index) : undefined),
-    input,
+    index: indexOf(chunk, position),
+    key: explicitKeyOf(chunk, position),
+    input: chunk.inputs[position],
   };
-}
-
-/** A moved input is gone and cannot be hashed; without a key function its place has to name it. */
-function transferredKey(index: number): string {
-  return `transferred-${index}`;
 }

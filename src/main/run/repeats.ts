@@ -1,40 +1,30 @@
 /**
- * Tasks that run again: after a wait, at once, or alone in a thread of their own because somebody died and they may be why.
+ * Tasks that run again: after a wait, at once, or alone in a thread of their own because they may have killed one.
  *
  * A wait is a timer of the task's own; nothing is held while it runs.
  */
 
 import { now } from '../../protocol/control-cell.js';
-import type { Chunk } from '../executor/executor.js';
-
-/** The longest delay of a timer; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from '../executor/attempt-watch.js';
+import { type Chunk, isAlone, joined } from '../executor/chunk.js';
+import type { Counters } from '../figures/counters.js';
+import type { Wake } from './wake.js';
 
 /** Keeps the tasks that are to run again. */
 export class Repeats {
   readonly #waiting = new Map<NodeJS.Timeout, Chunk>();
-  readonly #onReady: () => void;
-  readonly #onWaiting: (count: number) => void;
-  #again: Chunk[] = [];
+  readonly #wake: Wake;
+  readonly #counters: Pick<Counters, 'waiting' | 'submitted'>;
+  #ready: Chunk[] = [];
   #suspects: Chunk[] = [];
 
-  /**
-   * @param onReady - a task has waited long enough
-   * @param onWaiting - told how many wait, whenever that changes
-   */
-  constructor(onReady: () => void, onWaiting: (count: number) => void) {
-    this.#onReady = onReady;
-    this.#onWaiting = onWaiting;
+  constructor(wake: Wake, counters: Pick<Counters, 'waiting' | 'submitted'>) {
+    this.#wake = wake;
+    this.#counters = counters;
   }
 
-  /** Nothing is here. */
   get isEmpty(): boolean {
-    return this.#waiting.size + this.#again.length + this.#suspects.length === 0;
-  }
-
-  /** Tasks that may run again now, suspects not counted. */
-  get ready(): number {
-    return this.#again.length;
+    return this.#waiting.size + this.#ready.length + this.#suspects.length === 0;
   }
 
   get suspects(): number {
@@ -46,62 +36,57 @@ export class Repeats {
     const timer = setTimeout(
       () => {
         this.#waiting.delete(timer);
-        this.#again.push({ ...chunk, readyAt: now() });
-        this.#onWaiting(this.#waiting.size);
-        this.#onReady();
+        this.#count(chunk, -1);
+        this.now({ ...chunk, readyAt: now() });
       },
       Math.min(delayMs, MAX_TIMER_MS),
     );
     this.#waiting.set(timer, chunk);
-    this.#onWaiting(this.#waiting.size);
+    this.#count(chunk, 1);
   }
 
   /** Runs a task again at once. */
   now(chunk: Chunk): void {
-    (chunk.isolated ? this.#suspects : this.#again).push(chunk);
+    (chunk.isolated ? this.#suspects : this.#ready).push(chunk);
+    this.#wake.fire();
   }
 
   nextSuspect(): Chunk | undefined {
     return this.#suspects.shift();
   }
 
-  /** The next task; with it, those that follow it side by side and may travel with it, up to `most`. */
+  /**
+   * The next task; with it, those that follow it in the batch and may travel with it.
+   *
+   * @param most - how many may travel together, given how many are ready
+   */
   next(most: (ready: number) => number, travelsAlone: boolean): Chunk | undefined {
-    const first = this.#again[0];
+    const first = this.#ready[0];
     if (first === undefined) return undefined;
-    const limit = travelsAlone || isAlone(first) ? 1 : Math.min(most(this.#again.length), this.#again.length);
+    const limit = travelsAlone || isAlone(first) ? 1 : Math.min(most(this.#ready.length), this.#ready.length);
     let count = 1;
     for (; count < limit; count++) {
-      const next = this.#again[count] as Chunk;
+      const next = this.#ready[count] as Chunk;
       if (next.first !== first.first + count || next.attempt !== first.attempt || isAlone(next)) break;
     }
-    return joined(this.#again.splice(0, count));
+    return joined(this.#ready.splice(0, count));
   }
 
-  /** Gives back all that is here. */
+  /** Returns all tasks that were to run again. */
   cancel(): Chunk[] {
-    for (const timer of this.#waiting.keys()) clearTimeout(timer);
-    const chunks = [...this.#waiting.values(), ...this.#again, ...this.#suspects];
+    for (const [timer, chunk] of this.#waiting) {
+      clearTimeout(timer);
+      this.#count(chunk, -1);
+    }
+    const chunks = [...this.#waiting.values(), ...this.#ready, ...this.#suspects];
     this.#waiting.clear();
-    this.#again = [];
+    this.#ready = [];
     this.#suspects = [];
-    this.#onWaiting(0);
     return chunks;
   }
-}
 
-function isAlone({ troubles, interrupted, job }: Chunk): boolean {
-  return troubles > 0 || interrupted || job !== undefined;
-}
-
-/** Consecutive tasks as one chunk. */
-function joined(tasks: readonly Chunk[]): Chunk {
-  const [first] = tasks as readonly [Chunk];
-  if (tasks.length === 1) return first;
-  return {
-    ...first,
-    inputs: tasks.map(({ inputs }) => inputs[0]),
-    keys: first.keys === undefined ? undefined : tasks.flatMap(({ keys }) => keys ?? []),
-    hashes: first.hashes === undefined ? undefined : tasks.flatMap(({ hashes }) => hashes ?? []),
-  };
+  #count({ job }: Chunk, change: 1 | -1): void {
+    if (job === undefined) this.#counters.waiting += change;
+    else this.#counters.submitted += change;
+  }
 }

@@ -1,66 +1,54 @@
 /**
  * Selection: which tasks of the batch this run executes.
  *
- *   source ─► [another shard's?] ─► [an outcome in the session?] ─► [cut off, and not to be repeated?] ─► [in the cache?] ─► chunk
+ *   source → [usable?] → [another shard's?] → [an outcome in the session?] → [cut off, not to be repeated?]
+ *          → [in the cache?] → chunk
  *
- * Every task is known by its key, never by its place. What has an outcome goes straight to the consumer, as a reference that is read
- * from the disk when its turn comes; so a resumed run starts its first new task as soon as it is found, however many are done.
- * Without session, shard and cache nothing here costs anything.
+ * Every task is known by its key, never by its position. A task with an outcome goes straight to the consumer, as a
+ * reference that is read from the disk when its turn comes; so a resumed run starts its first new task as soon as it
+ * is found, however many are done. Without session, shard and cache, nothing is looked up.
  */
 
-import type { EncodedValue } from '../../protocol/encoded-value.js';
 import { HeddleError } from '../../protocol/errors.js';
-import type { Job } from '../../protocol/messages.js';
 import { describe } from '../../protocol/serialized-error.js';
 import type { TaskTraits } from '../../protocol/task.js';
-import { taskKey } from '../../protocol/task-key.js';
-import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
-import type { Recorded } from '../../session/recorded.js';
+import { onNextTurn } from '../../protocol/turn.js';
+import type { UnusableInput } from '../../protocol/unusable-input.js';
 import type { SeenTask } from '../../session/session-writer.js';
-import type { Chunk } from '../executor/executor.js';
+import { type Chunk, type FreshTasks, freshChunk, NOT_CACHED } from '../executor/chunk.js';
+import { interruptedError } from '../executor/marked.js';
+import type { Counters } from '../figures/counters.js';
+import type { FailureWatch } from '../figures/failure-watch.js';
+import type { ResolvedRunOptions } from '../options/resolve-options.js';
 import { RecordedBlock } from './outcome-block.js';
 import type { Output } from './output.js';
+import { hashOf, type Memory, noMemory } from './recording.js';
 import type { Settler } from './settle.js';
-import type { Source, Taken } from './source.js';
+import type { ReadInputs, Source } from './source.js';
+import type { Wake } from './wake.js';
 
-/** What is known of tasks beforehand. */
-export interface Known {
-  isElsewhere(key: string): boolean;
-  /** Undefined without a session. */
-  see(key: string, index: number, isHash: boolean): SeenTask | undefined;
-  /** Values are kept for other sessions. */
-  readonly caches: boolean;
-  /** The value of an identical task. */
-  cached(hash: string): { readonly content: EncodedValue } | undefined;
-  /** True when earlier runs recorded outcomes: many tasks may have to be passed over. */
-  readonly isResuming: boolean;
-}
-
-/** What selecting needs of the rest of the run. */
-export interface SelectionHost {
+/** What selecting works with. */
+export interface SelectionParts {
   readonly source: Source;
+  readonly memory: Memory;
+  readonly traits: TaskTraits;
   readonly output: Output;
   readonly settler: Settler;
-  readonly retryFailed: boolean;
-  readonly window: number | 'auto';
-  readonly hasKeys: boolean;
-  traits(): TaskTraits;
-  /** The outcomes in the session. */
-  recorded(): Recorded;
-  onRecordedFailure(index: number, error: Error): void;
-  /** There may be more to take. */
-  onReady(): void;
+  readonly failures: FailureWatch;
+  readonly counters: Counters;
+  readonly wake: Wake;
+  readonly options: Pick<ResolvedRunOptions, 'retryFailed' | 'window' | 'key' | 'shard'>;
 }
 
-/** A task that is to be executed. */
-interface Look {
-  readonly key: string;
-  /** Of its input, when its value is to be cached: a task may change its input. */
-  readonly hash: string | undefined;
-  readonly interrupted: boolean;
-  /** The job that it waits for. */
-  readonly job: Job | undefined;
-}
+/** What becomes of a task that was looked up. */
+type Found =
+  | { readonly kind: 'execute'; readonly key: string; readonly hash: string | undefined }
+  /** It was cut off, or waits for a job: it travels alone. */
+  | { readonly kind: 'alone'; readonly tasks: FreshTasks }
+  /** It got its outcome here. */
+  | { readonly kind: 'settled' }
+  /** It is another shard's, or has a recorded outcome. */
+  | { readonly kind: 'passed' };
 
 interface Chosen {
   readonly indexes: number[];
@@ -69,207 +57,230 @@ interface Chosen {
   readonly hashes: string[];
 }
 
-/** Tasks to execute. */
-export type Selected = Pick<
-  Chunk,
-  'first' | 'indexes' | 'inputs' | 'keys' | 'hashes' | 'interrupted' | 'job'
->;
+/** Tasks in a row that have the same recorded status. */
+interface Row {
+  readonly first: number;
+  readonly status: 'succeeded' | 'failed';
+  readonly slots: number[];
+}
 
-/** Inputs that are looked at ahead of what is asked for, when most of them may be done already. */
+/** Inputs that are read ahead of what is asked for, when most of them may be done already. */
 const LOOK_AHEAD = 512;
 /** Inputs that are looked at before the event loop turns. */
 const LOOKS_PER_TURN = 4096;
 
+const SETTLED: Found = { kind: 'settled' };
+const PASSED: Found = { kind: 'passed' };
+const NO_INPUTS = { inputs: [] as readonly unknown[], keys: undefined };
+
 /** Chooses the tasks of one run. */
 export class Selection {
-  readonly #host: SelectionHost;
-  #known: Known | undefined;
-  #taken: Taken = { inputs: [], keys: undefined };
-  /** Place in `#taken` of the next one to be looked at. */
+  /** Tasks of this run that got their outcome here: they take part in the window like others. */
+  settled = 0;
+  readonly #parts: SelectionParts;
+  readonly #looksUp: boolean;
+  #taken: { readonly inputs: readonly unknown[]; readonly keys: readonly string[] | undefined } = NO_INPUTS;
+  /** Position in `#taken` of the next input to look at. */
   #next = 0;
-  /** Tasks with the same status, in a row, that have an outcome. */
-  #row: { first: number; status: 'succeeded' | 'failed'; slots: number[] } | undefined;
-  /** A task that was cut off, or waits for a job, and travels alone; for the next `take`. */
-  #alone: Selected | undefined;
-  /** What the source threw while tasks were chosen, for the next `take`. */
-  #error: { readonly error: unknown } | undefined;
-  #settled = 0;
+  /** Index in the batch of that input. */
+  #index = 0;
+  #row: Row | undefined;
+  /** A task that travels alone, for the next `take`. */
+  #alone: FreshTasks | undefined;
   #looks = 0;
   #isResting = false;
-  /** Index of the next input to be looked at. */
-  #index = 0;
   /** Tasks of other shards. */
   #passed = 0;
 
-  constructor(host: SelectionHost) {
-    this.#host = host;
+  constructor(parts: SelectionParts) {
+    this.#parts = parts;
+    this.#looksUp = parts.memory !== noMemory;
   }
 
-  /** From now on tasks are looked up. Before the first `take`. */
-  use(known: Known): void {
-    this.#known = known;
-  }
-
-  /** Tasks of this run that were read; those of other shards are not counted. */
-  get read(): number {
-    return this.#index - this.#passed;
-  }
-
-  /** Tasks that got their outcome here, of this run: they take part in the window like others. */
-  get settled(): number {
-    return this.#settled;
-  }
-
+  /** Every task was chosen or passed over. */
   get isDone(): boolean {
-    const isWaiting = this.#alone !== undefined || this.#error !== undefined || this.#isResting;
-    return !isWaiting && this.#next >= this.#taken.inputs.length && this.#host.source.isDone;
+    const isWaiting = this.#alone !== undefined || this.#isResting;
+    return !isWaiting && this.#next >= this.#taken.inputs.length && this.#parts.source.isDone;
   }
 
-  /** Chooses up to `max` tasks; fewer, or none, when the source has no more for now or many had to be passed over. */
-  take(max: number): Selected | undefined {
-    const { source } = this.#host;
-    if (this.#known !== undefined) return this.#select(this.#known, max);
-    const first = source.read;
-    const taken = source.take(max);
-    this.#index = source.read;
-    if (taken === undefined) return undefined;
+  /** Tasks of the batch that were not read yet; Infinity if that is unknown. */
+  get unread(): number {
+    const { total, read } = this.#parts.counters;
+    return total === undefined ? Number.POSITIVE_INFINITY : Math.max(0, total - read);
+  }
+
+  /**
+   * Chooses up to `max` tasks.
+   *
+   * @returns a chunk, 'again' if tasks got their outcome here instead, or undefined if there are none for now
+   */
+  take(max: number): Chunk | 'again' | undefined {
+    if (this.#isResting) return undefined;
+    const taken = this.#looksUp ? this.#select(max) : this.#takeAll(max);
+    this.#count();
+    return typeof taken === 'object' ? freshChunk(taken) : taken;
+  }
+
+  #takeAll(max: number): FreshTasks | 'again' | undefined {
+    const read = this.#parts.source.take(max);
+    this.#index = this.#parts.source.read;
+    if (read === undefined) return undefined;
+    if (read.kind === 'unusable') {
+      this.#refuse(read.index, read.input);
+      return this.#mayLook() ? 'again' : undefined;
+    }
+    const { first, inputs, keys } = read;
+    return { first, indexes: undefined, inputs, keys, hashes: undefined, interrupted: false, job: undefined };
+  }
+
+  #select(max: number): FreshTasks | 'again' | undefined {
+    const ahead = this.#alone;
+    this.#alone = undefined;
+    if (ahead !== undefined) return ahead;
+    const chosen: Chosen = { indexes: [], inputs: [], keys: [], hashes: [] };
+    const settledBefore = this.settled;
+    // Tasks that get their outcome here take part in the window, too.
+    const left = () => max - chosen.inputs.length - (this.settled - settledBefore);
+    while (left() > 0 && this.#mayLook() && this.#hasNext(left())) {
+      const index = this.#index++;
+      const place = this.#next++;
+      const input = this.#taken.inputs[place];
+      const found = this.#find(this.#taken.keys?.[place], index, input);
+      if (found.kind === 'alone') {
+        if (chosen.inputs.length === 0) return found.tasks;
+        this.#alone = found.tasks;
+        break;
+      }
+      if (found.kind !== 'execute') continue;
+      chosen.indexes.push(index);
+      chosen.inputs.push(input);
+      chosen.keys.push(found.key);
+      chosen.hashes.push(found.hash ?? NOT_CACHED);
+    }
+    this.#endRow();
+    if (chosen.inputs.length > 0) return this.#asTasks(chosen);
+    return this.settled > settledBefore && !this.#isResting ? 'again' : undefined;
+  }
+
+  #asTasks({ indexes, inputs, keys, hashes }: Chosen): FreshTasks {
+    const first = indexes[0] as number;
+    const isGapless = indexes.at(-1) === first + indexes.length - 1;
     return {
       first,
-      indexes: undefined,
-      inputs: taken.inputs,
-      keys: taken.keys,
-      hashes: undefined,
+      indexes: isGapless ? undefined : indexes,
+      inputs,
+      keys,
+      hashes: this.#parts.memory.cache === undefined ? undefined : hashes,
       interrupted: false,
       job: undefined,
     };
   }
 
-  #select(known: Known, max: number): Selected | undefined {
-    const ahead = this.#alone;
-    this.#alone = undefined;
-    if (ahead !== undefined || this.#isResting) return ahead;
-    const chosen: Chosen = { indexes: [], inputs: [], keys: [], hashes: [] };
-    let alone: Look | undefined;
-    const most = max + this.#settled;
-    while (chosen.inputs.length + this.#settled < most && alone === undefined) {
-      if (!this.#hasNext(known, most - chosen.inputs.length - this.#settled, chosen)) break;
-      const place = this.#next++;
-      const index = this.#index++;
-      const input = this.#taken.inputs[place];
-      const key = this.#taken.keys?.[place] ?? hashOf(input, index);
-      const task = this.#look(known, key, index, input);
-      if (task === undefined) continue;
-      const isAlone = task.interrupted || task.job !== undefined;
-      if (isAlone && chosen.inputs.length > 0) {
-        const hashes = task.hash === undefined ? undefined : [task.hash];
-        this.#alone = {
-          first: index,
-          indexes: undefined,
-          inputs: [input],
-          keys: [task.key],
-          hashes,
-          ...howFar(task),
-        };
-        break;
-      }
-      if (isAlone) alone = task;
-      chosen.indexes.push(index);
-      chosen.inputs.push(input);
-      chosen.keys.push(task.key);
-      if (task.hash !== undefined) chosen.hashes.push(task.hash);
-    }
-    this.#endRow();
-    const { indexes, inputs, keys } = chosen;
-    const hashes = known.caches ? chosen.hashes : undefined;
-    const [first] = indexes;
-    if (first === undefined) return undefined;
-    const isGapless = indexes.at(-1) === first + indexes.length - 1;
-    return { first, indexes: isGapless ? undefined : indexes, inputs, keys, hashes, ...howFar(alone) };
-  }
-
-  /** Whether there is an input to be looked at, now. What was chosen before an error is handed out first. */
-  #hasNext(known: Known, max: number, chosen: Chosen): boolean {
-    if (this.#looks++ >= LOOKS_PER_TURN) {
-      this.#rest();
-      return false;
-    }
-    if (this.#next < this.#taken.inputs.length) return true;
-    try {
-      return this.#read(known, max);
-    } catch (error) {
-      if (chosen.inputs.length === 0) {
-        this.#endRow();
-        throw error;
-      }
-      this.#error = { error };
-      return false;
-    }
-  }
-
-  /** Looking tasks up must not keep the event loop from anything else, however many there are. */
-  #rest(): void {
+  /** Looking tasks up must not block the event loop, however many there are. */
+  #mayLook(): boolean {
+    if (this.#looks++ < LOOKS_PER_TURN) return true;
     this.#isResting = true;
-    setImmediate(() => {
+    onNextTurn(() => {
       this.#isResting = false;
       this.#looks = 0;
-      this.#host.onReady();
+      this.#parts.wake.fire();
     });
+    return false;
   }
 
-  #read(known: Known, max: number): boolean {
-    if (this.#error !== undefined) {
-      const { error } = this.#error;
-      this.#error = undefined;
-      throw error;
+  /** Whether there is an input to look at; reads on if need be. */
+  #hasNext(max: number): boolean {
+    while (this.#next >= this.#taken.inputs.length) {
+      const { source, memory, options } = this.#parts;
+      const ahead = options.window === 'auto' ? LOOK_AHEAD : Math.min(options.window, LOOK_AHEAD);
+      const read: ReadInputs | undefined = source.take(memory.isResuming ? Math.max(max, ahead) : max);
+      if (read === undefined) return false;
+      this.#next = 0;
+      this.#taken = read.kind === 'inputs' ? read : NO_INPUTS;
+      if (read.kind === 'inputs') return true;
+      this.#index++;
+      this.#refuse(read.index, read.input);
+      if (!this.#mayLook()) return false;
     }
-    const { source, window } = this.#host;
-    const ahead = window === 'auto' ? LOOK_AHEAD : Math.min(window, LOOK_AHEAD);
-    const taken = source.take(known.isResuming ? Math.max(max, ahead) : max);
-    if (taken === undefined) return false;
-    this.#taken = taken;
-    this.#next = 0;
     return true;
   }
 
-  /** The task, if it is to be executed; otherwise it is dealt with. */
-  #look(known: Known, key: string, index: number, input: unknown): Look | undefined {
-    const { output, settler, retryFailed, hasKeys } = this.#host;
-    if (known.isElsewhere(key)) {
+  /** Looks a task up. @param explicitKey - undefined if its key is the hash of its input */
+  #find(explicitKey: string | undefined, index: number, input: unknown): Found {
+    const { memory, options, output } = this.#parts;
+    const key = explicitKey ?? this.#keyOf(index, input);
+    if (key === undefined) return SETTLED;
+    if (memory.shard?.isElsewhere(key) === true) {
       this.#endRow();
       this.#passed++;
       output.pass(index, 1);
-      return undefined;
+      return PASSED;
     }
-    const seen = known.see(key, index, !hasKeys);
-    const { status } = seen ?? {};
-    if (seen !== undefined && status !== undefined && !(status === 'failed' && retryFailed)) {
-      this.#addToRow(seen.slot, status, index);
-      return undefined;
+    const seen = memory.recording.see(key, index, explicitKey === undefined);
+    const { slot, status } = seen;
+    if (status !== undefined && !(status === 'failed' && options.retryFailed)) {
+      this.#addToRow(slot, status, index);
+      return PASSED;
     }
     this.#endRow();
-    const name = seen?.key ?? key;
-    const isInterrupted = seen?.interrupted === true;
-    const { adopts, execution } = this.#host.traits();
-    const job = seen?.job;
-    if (isInterrupted && job === undefined && !adopts && execution === 'at-most-once') {
-      this.#settled++;
-      settler.finish(
-        { first: index, indexes: undefined, keys: [name], inputs: [input] },
-        0,
-        'failed',
-        interruptedError('the process ended while the attempt was in progress'),
-        { attempts: 1, startedAt: undefined, durationMs: 0, workerId: undefined },
-      );
-      return undefined;
+    return this.#prepare(seen, index, input, explicitKey === undefined ? key : undefined);
+  }
+
+  /** What to do with a task that has no outcome. @param inputHash - the hash of its input, if that is its key */
+  #prepare(seen: SeenTask, index: number, input: unknown, inputHash: string | undefined): Found {
+    const { memory, settler, traits } = this.#parts;
+    const { key, interrupted, job } = seen;
+    const isCutOff = interrupted && job === undefined;
+    const tasks = { first: index, indexes: undefined, inputs: [input], keys: [key] };
+    if (isCutOff && !traits.adopts && traits.execution === 'at-most-once') {
+      this.settled++;
+      const error = interruptedError('the process ended while the attempt was in progress');
+      const times = { attempts: 1, startedAt: undefined, durationMs: 0, workerId: undefined };
+      settler.finish(tasks, 0, 'failed', error, times);
+      return SETTLED;
     }
-    const hash = known.caches ? (hasKeys ? hashOf(input, index) : key) : undefined;
-    const hit = hash === undefined || job !== undefined ? undefined : known.cached(hash);
+    const hash = memory.cache === undefined ? undefined : (inputHash ?? this.#hashOrNone(input));
+    const hit = hash === undefined || job !== undefined ? undefined : memory.cache?.get(hash);
     if (hit !== undefined) {
-      this.#settled++;
-      settler.reuse(index, name, hit.content);
+      this.settled++;
+      settler.reuse(tasks, hit.content);
+      return SETTLED;
+    }
+    if (job === undefined && !(isCutOff && traits.adopts)) return { kind: 'execute', key, hash };
+    const hashes = hash === undefined ? undefined : [hash];
+    return { kind: 'alone', tasks: { ...tasks, hashes, interrupted: isCutOff, job } };
+  }
+
+  /** The default key of an input. One that cannot be hashed fails, and only that one. */
+  #keyOf(index: number, input: unknown): string | undefined {
+    try {
+      return hashOf(input);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : describe(cause);
+      const message = `Input ${index} has no key: it cannot be hashed (${reason}); give a key with the option \`key\``;
+      this.#fail(index, undefined, new HeddleError('HEDDLE_INVALID_KEY', message, { cause }));
       return undefined;
     }
-    return { key: name, hash, interrupted: isInterrupted && adopts && job === undefined, job };
+  }
+
+  /** With explicit keys, an input that cannot be hashed is executed and not cached. */
+  #hashOrNone(input: unknown): string | undefined {
+    try {
+      return hashOf(input);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #refuse(index: number, { key, error }: UnusableInput): void {
+    this.#fail(index, key, error);
+  }
+
+  /** The outcome of a task that has no usable input. It is not recorded: every run looks at the input again. */
+  #fail(index: number, key: string | undefined, error: Error): void {
+    this.#endRow();
+    this.settled++;
+    this.#parts.settler.refuse(index, key ?? `unusable-${index}`, error);
   }
 
   #addToRow(slot: number, status: 'succeeded' | 'failed', index: number): void {
@@ -284,40 +295,24 @@ export class Selection {
     if (this.#row === undefined) return;
     const { first, status, slots } = this.#row;
     this.#row = undefined;
-    const block = new RecordedBlock(first, status, slots, this.#host.recorded());
+    const { settler, failures, memory } = this.#parts;
+    const block = new RecordedBlock(first, status, slots, memory.recording.recorded);
     if (status === 'failed') {
       for (let i = 0; i < block.length; i++) {
         const outcome = block.at(i);
-        if (outcome.status === 'failed') this.#host.onRecordedFailure(outcome.index, outcome.error);
+        if (outcome.status === 'failed') failures.addEarlier(outcome.index, outcome.error);
       }
     }
-    this.#host.settler.show(block);
+    settler.show(block);
   }
-}
 
-/** How far a task came in earlier runs. */
-function howFar(task: Look | undefined): Pick<Selected, 'interrupted' | 'job'> {
-  return {
-    interrupted: task?.interrupted ?? false,
-    job: task?.job,
-  };
-}
-
-function hashOf(input: unknown, index: number): string {
-  try {
-    return taskKey(isTransfer(input) ? unwrapTransfer(input, []) : input);
-  } catch (cause) {
-    const message = `Input ${index} has no key: it cannot be hashed (${cause instanceof Error ? cause.message : describe(cause)}); give a key with the option \`key\``;
-    throw new HeddleError('HEDDLE_INVALID_KEY', message, { cause });
+  /** Tells the counters how far the batch was read; a shard's share of it is an estimate until all is read. */
+  #count(): void {
+    const { source, counters, options } = this.#parts;
+    counters.read = this.#index - this.#passed;
+    const { total } = source;
+    if (options.shard === undefined || total === undefined) counters.total = total;
+    else if (this.isDone) counters.total = counters.read;
+    else counters.total = Math.max(counters.read, Math.round(total / options.shard.count));
   }
-}
-
-/** The failure of a task that must not be executed twice and whose attempt was cut off. */
-export function interruptedError(what: string, cause?: unknown): HeddleError {
-  return new HeddleError(
-    'HEDDLE_INTERRUPTED',
-    `The attempt was cut off (${what}) and the task is declared at-most-once, so it is not executed again; ` +
-      'find out what became of it, then let it run with --retry-failed (option retryFailed), or export adopt from the task module',
-    cause === undefined ? undefined : { cause },
-  );
 }

@@ -153,7 +153,6 @@ async function readBatch({ request, signals, progress }: Parts): Promise<Candida
     globs: flags.glob ?? [],
     files: flags.input ?? [],
     format: flags.format,
-    cwd: process.cwd(),
     stdin: { isTerminal: () => isatty(0), open: () => process.stdin as Bytes },
   });
   // What is wrong with a file is told in the words of `heddle run`, before anything runs.

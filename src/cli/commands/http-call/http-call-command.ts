@@ -148,10 +148,10 @@ function displayOf(running: Call, { target, flags, messages }: Sending): Display
 }
 
 async function watch(running: Call, display: Display, messages: Messages): Promise<void> {
-  const log = new EventLog(messages, { indexOf: (index) => index, nameOf: () => undefined });
+  const log = new EventLog(messages);
   for await (const event of running.run.events()) {
     if (event.type === 'progress') display.update(event.progress);
-    log.tell(event);
+    log.show(event);
   }
 }
 

@@ -162,7 +162,6 @@ async function openOne(file: string, format: InputFormat | undefined, stream?: B
     files: [file],
     format,
     fileFlag: '--batch-file',
-    cwd: process.cwd(),
     stdin: { isTerminal: () => false, open: () => stream as Bytes },
   });
   return source as InputSource;

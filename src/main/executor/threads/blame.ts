@@ -1,19 +1,19 @@
 /**
- * Who is to blame when a thread dies.
+ * Which task is to blame when a thread dies.
  *
- * A thread may have had several chunks: one in the synchronous part of a task, others awaiting theirs, others not begun.
- * Guilt is only given where it is certain; in doubt a task runs again at no cost, alone in a fresh thread, where a second
- * death is proof.
+ * A thread may have had several chunks: one in the synchronous part of a task, others awaiting theirs, others not
+ * begun. A task is found guilty only where it is certain. In doubt it runs again at no cost, alone in a fresh thread,
+ * where a second death is proof.
  *
- *   ended by heddle (timeout, abort)    the caller of `terminate` names the task; everybody else is a bystander
+ *   ended by heddle (timeout, abort)    the caller of `terminate` names the task; all others are bystanders
  *   exit within a synchronous part      nothing else can have run: that task is guilty
- *   everything else                     memory, a timer, a promise may be left from any task before: those that were
- *                                       running are suspects, unless in a fresh thread of their own, which is proof
+ *   everything else                     memory, a timer or a promise may be left from an earlier task: running tasks
+ *                                       are suspects; in a fresh thread of its own, a running task is guilty
  */
 
 import { PHASES } from '../../../protocol/control-cell.js';
 
-/** What is known of one chunk of the dead thread. */
+/** One chunk of the dead thread. */
 export interface ChunkState {
   /** Tasks begun, by the control cell. */
   readonly begun: number;
@@ -27,11 +27,11 @@ export interface ChunkState {
 /** How the thread ended. */
 export type Death = 'exit' | 'uncaught' | 'out-of-memory';
 
-/** The verdict on the running task of each chunk, in the given order. */
-export type Verdict = 'guilty' | 'suspect' | 'bystander';
+/** What the running task of a chunk has to do with it. */
+export type Guilt = 'guilty' | 'suspect' | 'bystander';
 
 /** Judges the running tasks of all chunks of a thread that ended by itself. */
-export function blame(chunks: readonly ChunkState[], death: Death): Verdict[] {
+export function blame(chunks: readonly ChunkState[], death: Death): Guilt[] {
   const isRunning = chunks.map((chunk) => chunk.begun > chunk.reported && chunk.phase !== PHASES.between);
   const inside = chunks.findIndex((chunk, i) => isRunning[i] === true && chunk.phase === PHASES.synchronous);
   return chunks.map((chunk, i) => {

@@ -1,12 +1,15 @@
 /**
  * Channels: the message channel of one thread, one end here, the other there.
  *
- * All requests to the thread travel over it, several at once, told apart by their numbers. It lives as long as the thread: when that
- * dies, what it still said is read first, and then everybody who waits for an answer is told.
+ * All requests to the thread travel over it, several at once, told apart by their numbers. It lives as long as the
+ * thread. When the thread dies, its remaining messages are read first; then each pending request is reported lost.
  *
  *   request ──► messages … ──► the last one (isLast)                  the thread is well
  *           └─► messages … ──► lost                                   it died, or the pool was closed
- *           └─► unsent                                                the request cannot be cloned; the thread never saw it
+ *           └─► unsent                                                the request cannot be cloned
+ *
+ * A thread that must end may be inside a synchronous native call (execSync, a read of a FIFO), which nothing can
+ * interrupt. After STUCK_MS it is treated as dead: its requests are lost now, and it ends when the call returns.
  */
 
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
@@ -14,36 +17,47 @@ import type { CallerMessage, ChunkRequest, LoadRequest, ThreadMessage } from '..
 import { reviveError } from '../../../protocol/serialized-error.js';
 
 /** A message about one request. */
-export type Answer = Extract<ThreadMessage, { id: number }>;
+export type ThreadAnswer = Extract<ThreadMessage, { id: number }>;
 
-/** Whoever waits for the answer to a request. */
-export interface Caller {
+/** What waits for the answer to a request. */
+export interface Requester {
   readonly id: number;
   /** The request has left for a thread. */
   onSent(channel: Channel): void;
-  onAnswer(answer: Answer): void;
-  /** There will be no answer any more. */
+  onAnswer(answer: ThreadAnswer): void;
+  /** No answer will come any more. */
   onLost(error: unknown): void;
   onUnsent(cause: unknown): void;
 }
 
 /** A request that is to be sent. */
 export interface Outgoing {
-  readonly caller: Caller;
+  readonly requester: Requester;
   readonly request: LoadRequest | ChunkRequest;
   readonly transferList: readonly unknown[];
 }
 
-/** What a channel tells the pool. */
+/** What a channel reports to the pool. */
 export interface ChannelHost {
   /** Its thread has nothing to do: it has come up, or has answered everything. */
   onIdle(): void;
-  /** Its thread is dead; told before the callers are. `inFlight` of the channel still counts them. */
+  /** Its thread was told to end and is stuck in a native call. Followed by `onDeath`. */
+  onStuck(channel: Channel): void;
+  /** Its thread is dead; called before requests are reported lost, so `inFlight` still counts them. */
   onDeath(channel: Channel): void;
 }
 
-/** Nothing more will be said about its request. */
-export function isLast(answer: Answer): boolean {
+/**
+ * `retired`: takes no further requests and ends when it is idle. `terminated`: told to end. `broken`: sent something
+ * that cannot be read, and is ending because of it.
+ */
+type ChannelState = 'open' | 'retired' | 'terminated' | 'broken' | 'closed';
+
+/** A thread that runs JavaScript ends within this time. */
+const STUCK_MS = 40;
+
+/** No further message about its request will come. */
+export function isLast(answer: ThreadAnswer): boolean {
   const { type } = answer;
   return type === 'over' || type === 'loaded' || (type === 'settled' && answer.isLast);
 }
@@ -58,19 +72,19 @@ export function nextRequestId(): number {
 /** The channel to one thread. */
 export class Channel {
   readonly threadId: number;
-  /** The thread has said its first word. */
+  /** The thread has sent its first message. */
   isUp = false;
-  /** What an uncaught error left as the thread's last word. */
+  /** What an uncaught error left as the last message of the thread. */
   crash: Error | undefined;
   /** It was `terminate` that ended the thread. */
   wasTerminated = false;
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #host: ChannelHost;
-  readonly #callers = new Map<number, Caller>();
+  readonly #requesters = new Map<number, Requester>();
+  #state: ChannelState = 'open';
   #error: unknown;
-  #isBroken = false;
-  #isClosed = false;
+  #stuckTimer: NodeJS.Timeout | undefined;
 
   constructor(worker: Worker, port: MessagePort, host: ChannelHost) {
     this.threadId = worker.threadId;
@@ -89,90 +103,112 @@ export class Channel {
 
   /** Requests that are not answered yet. */
   get inFlight(): number {
-    return this.#callers.size;
+    return this.#requesters.size;
   }
 
-  request({ caller, request, transferList }: Outgoing): void {
+  /** It takes requests. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  request({ requester, request, transferList }: Outgoing): void {
     try {
       this.#port.postMessage(request, transferList as never);
     } catch (cause) {
-      caller.onUnsent(cause);
+      requester.onUnsent(cause);
       return;
     }
-    if (this.#callers.size === 0) this.#port.ref();
-    this.#callers.set(caller.id, caller);
-    caller.onSent(this);
+    if (this.#requesters.size === 0) this.#port.ref();
+    this.#requesters.set(requester.id, requester);
+    requester.onSent(this);
   }
 
-  /** Says something about a request that is in flight. */
+  /** Sends a message about a request that is in flight. */
   send(message: CallerMessage): void {
     this.#port.postMessage(message);
   }
 
-  /** Nobody waits for the answer any more. */
+  /** The answer to a request is not needed any more. */
   forget(id: number): void {
-    if (!this.#callers.delete(id) || this.#callers.size > 0) return;
+    if (!this.#requesters.delete(id) || this.#requesters.size > 0) return;
     this.#port.unref();
-    this.#host.onIdle();
+    if (this.#state === 'retired') this.terminate();
+    else this.#host.onIdle();
+  }
+
+  /** Ends the thread when it has nothing in flight. */
+  retire(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'retired';
+    if (this.#requesters.size === 0) this.terminate();
   }
 
   /** Ends the thread at once. */
   terminate(): void {
-    if (this.wasTerminated) return;
+    if (this.#state !== 'open' && this.#state !== 'retired') return;
+    this.#state = 'terminated';
     this.wasTerminated = true;
     void this.#worker.terminate();
+    this.#stuckTimer = setTimeout(() => this.#giveUp(), STUCK_MS);
   }
 
-  /** Whoever still waits for an answer is told this error. */
+  /** Reports this error to whatever still waits for an answer. */
   close(error: Error): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearTimeout(this.#stuckTimer);
     this.#port.close();
-    const callers = [...this.#callers.values()];
-    this.#callers.clear();
-    for (const caller of callers) caller.onLost(error);
+    const requesters = [...this.#requesters.values()];
+    this.#requesters.clear();
+    for (const requester of requesters) requester.onLost(error);
   }
 
   #receive(message: ThreadMessage): void {
-    if (this.#isBroken) return;
+    if (this.#state === 'broken') return;
     switch (message.type) {
       case 'opened':
         this.isUp = true;
-        if (this.#callers.size === 0) this.#host.onIdle();
+        if (this.#requesters.size === 0) this.#host.onIdle();
         return undefined;
       case 'crash':
         this.crash = reviveError(message.error);
         return undefined;
       default: {
-        const caller = this.#callers.get(message.id);
+        const requester = this.#requesters.get(message.id);
         if (isLast(message)) this.forget(message.id);
-        // What a task says when its chunk is over is heard by nobody.
-        caller?.onAnswer(message);
+        // A task may go on after its chunk is over; what it reports then is dropped.
+        requester?.onAnswer(message);
       }
     }
   }
 
-  /** Nobody knows what a message was about that cannot be read: with the thread all requests end, and nothing it says later counts. */
+  /** A message that cannot be read belongs to an unknown request, so all requests end with the thread. */
   #breakOff(cause: unknown): void {
-    this.#isBroken = true;
     const reason = cause instanceof Error ? cause.message : String(cause);
     this.#error ??= new Error(`a value that it sent cannot be read here: ${reason}`, { cause });
+    if (this.#state === 'closed') return;
+    this.#state = 'broken';
     void this.#worker.terminate();
   }
 
+  #giveUp(): void {
+    this.#host.onStuck(this);
+    this.#die(new Error('worker exited with code: 1'));
+  }
+
   #die(error: unknown): void {
-    if (this.#isClosed) return;
+    if (this.#state === 'closed') return;
     for (let next = this.#next(); next !== undefined; next = this.#next()) this.#receive(next);
     this.#host.onDeath(this);
     this.close(error as Error);
   }
 
-  /** What the thread still said, as far as it can be read. */
+  /** The next message that the thread left, if it can be read. */
   #next(): ThreadMessage | undefined {
     try {
       return receiveMessageOnPort(this.#port)?.message as ThreadMessage | undefined;
     } catch {
-      this.#isBroken = true;
+      this.#state = 'broken';
       return undefined;
     }
   }

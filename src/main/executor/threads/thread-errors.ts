@@ -1,6 +1,4 @@
-/**
- * What the end of a thread is called: the errors that the threads executor gives to tasks and runs.
- */
+/** The errors that the threads executor gives to tasks and runs when a thread ends. */
 
 import { HeddleError } from '../../../protocol/errors.js';
 import { describe } from '../../../protocol/serialized-error.js';
@@ -24,7 +22,7 @@ export function exitError(death: Death, error: unknown, crash: Error | undefined
     });
   }
   if (crash !== undefined) {
-    const message = `The worker thread ended: ${crash.name}: ${crash.message} was thrown outside the task function, in a timer, event or promise that nobody awaits`;
+    const message = `The worker thread ended: ${crash.name}: ${crash.message} was thrown outside the task function, in a timer, an event handler or a promise that is not awaited`;
     return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause: crash });
   }
   const code = /exited with code: (\d+)/.exec(messageOf(error))?.[1];
@@ -37,9 +35,9 @@ export function exitError(death: Death, error: unknown, crash: Error | undefined
   });
 }
 
-/** Told when a thread ended between tasks. */
+/** A thread ended between tasks. */
 export function strayError(cause: Error): HeddleError {
-  const message = `A worker thread ended between tasks and was replaced: ${cause.name}: ${cause.message} was thrown by something that an earlier task left behind`;
+  const message = `A worker thread ended between tasks and was replaced: ${cause.name}: ${cause.message} was thrown by something that an earlier task left running`;
   return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause });
 }
 
@@ -51,7 +49,7 @@ export function endsThread(error: unknown): boolean {
   );
 }
 
-/** Threads that never came up fail with the error of their start; one that the module ended, with its exit. */
+/** Why a run could not start: its threads never came up, or the module ended its thread. */
 export function startError(module: string, cause: unknown): HeddleError {
   if (endsThread(cause))
     return loadError(module, `ended its thread while it was loaded: ${messageOf(cause)}`, cause);

@@ -1,13 +1,14 @@
 /**
  * The threads of a runtime: Piscina, used as a keeper of threads and nothing more.
  *
- * Piscina starts the threads, replaces those that die, and carries one request to each: it opens a channel (channel.ts), over which
- * all chunks travel. A chunk that went through Piscina's own queue would cost twice as much (ADR 8). What Piscina 5.3 does with
- * crashes decides the rest:
- *   - Its close() kills running tasks, so shutdown is destroy(), when nothing is in flight any more.
- *   - Abort signals make a task own its worker, so a thread is ended by `Worker.terminate()` instead.
- *   - A replacement that dies before it is ready is never replaced. So after every death the pool is looked at: no thread left, or too
- *     many that never came up, means that all requests are lost and the next one starts a new pool.
+ * Piscina starts the threads, replaces those that die, and carries one request to each: it opens a channel
+ * (channel.ts), over which all chunks travel. A chunk in Piscina's own queue would cost twice as much (ADR 8). What
+ * Piscina 5.3 does with crashes decides the rest:
+ *   - Its close() kills running tasks, so shutdown is destroy(), when nothing is in flight.
+ *   - Abort signals make a task own its worker, so a thread is ended by `Worker.terminate()` instead. One exception: a
+ *     thread stuck in a native call is removed by aborting a task that is sent to it; Piscina then starts another.
+ *   - A replacement that dies before it is ready is never replaced. So after every death the pool is inspected: if no
+ *     thread is left, or too many never came up, all requests are lost and the next one starts a new pool.
  *   - atomics 'disabled': otherwise ports and timers of an idle thread are dead.
  *   - The load balancer is our own: the request that opens a channel goes to a thread that has none.
  *   - An `error` listener is always attached, else an idle thread's error ends the process.
@@ -24,10 +25,20 @@ import type {
   OpenRequest,
   ThreadSettings,
 } from '../../../protocol/messages.js';
-import type { ResolvedRuntimeOptions } from '../../options/resolve-options.js';
-import { type Caller, Channel, nextRequestId, type Outgoing } from './channel.js';
+import { onNextTurn } from '../../../protocol/turn.js';
+import { Channel, nextRequestId, type Outgoing, type Requester } from './channel.js';
 
-/** Told when a thread died with nothing to blame it on: something left behind by an earlier task threw. */
+/** What the threads of a runtime are like. */
+export interface ThreadOptions {
+  readonly threads: number;
+  /** Heap limit of each thread, in MB. */
+  readonly memoryLimitMb: number | undefined;
+  readonly env: Readonly<Record<string, string>> | undefined;
+  readonly taskOutput: 'inherit' | 'stderr';
+  readonly loadTimeoutMs: number;
+}
+
+/** Called when a thread died between tasks: something that an earlier task left threw. */
 export type StrayListener = (workerId: number, error: Error) => void;
 
 /** Event-loop figures of a thread since it started. */
@@ -37,33 +48,38 @@ export interface ThreadLoad {
   readonly idleMs: number;
 }
 
-/** Opens a channel to a thread, unless it has one. */
+/** Whether a request is meant for a thread; opens a channel to it if that is the request. */
 type Open = (threadId: number) => boolean;
 
 type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
 type PiscinaTask = Parameters<LoadBalancer>[0];
 type PiscinaWorker = Parameters<LoadBalancer>[1][number];
 
-/** Threads that may end before they came up, one after the other, until it is no use to start more. */
+/** Threads that may end before they come up, one after the other, before the pool gives up. */
 const MOST_FALSE_STARTS = 3;
+
+/** How long `close` waits for threads to end. One in a native call ends only when the call returns. */
+const CLOSE_MS = 2000;
 
 const ENTRY = new URL('../../../workers/thread.cjs', import.meta.url).href;
 
 /** A fixed number of threads. Started when first used, and again after all of them died. */
 export class ThreadPool {
-  readonly #options: ResolvedRuntimeOptions;
+  readonly #options: ThreadOptions;
   readonly #strayListeners = new Set<StrayListener>();
   readonly #idleListeners = new Set<() => void>();
   #channels: Channel[] = [];
-  /** What no thread is there for yet. */
+  /** Requests that no thread can take yet. */
   #waiting: Outgoing[] = [];
   #piscina: Piscina | undefined;
-  /** What is still being destroyed. */
+  /** Ids of threads that are dead, or as good as dead: they get no channel again. */
+  readonly #dead = new Set<number>();
+  /** Pools that are being destroyed. */
   readonly #endings = new Set<Promise<void>>();
   #lastError: Error | undefined;
   #falseStarts = 0;
 
-  constructor(options: ResolvedRuntimeOptions) {
+  constructor(options: ThreadOptions) {
     this.#options = options;
   }
 
@@ -73,42 +89,47 @@ export class ThreadPool {
 
   /** True while a thread that has come up has nothing to do. */
   get hasIdleThread(): boolean {
-    return this.#channels.some(({ isUp, inFlight }) => isUp && inFlight === 0);
+    return this.#channels.some(({ isUp, isOpen, inFlight }) => isUp && isOpen && inFlight === 0);
   }
 
   /** Loads a task module on a thread. Rejects when the thread dies. */
   load(request: Omit<LoadRequest, 'type' | 'id'>): { readonly answer: Promise<LoadAnswer>; cancel(): void } {
     const id = nextRequestId();
     const answer = new Promise<LoadAnswer>((resolve, reject) => {
-      const caller: Caller = {
+      const requester: Requester = {
         id,
         onSent: () => {},
         onAnswer: (message) => message.type === 'loaded' && resolve(message.answer),
         onLost: reject,
         onUnsent: reject,
       };
-      this.#send({ caller, request: { type: 'load', id, ...request }, transferList: [] });
+      this.#send({ requester, request: { type: 'load', id, ...request }, transferList: [] });
     });
     return { answer, cancel: () => this.forget(id) };
   }
 
-  /** Nobody waits for the answer to this request any more. */
+  /** The answer to this request is not needed any more. */
   forget(id: number): void {
-    this.#waiting = this.#waiting.filter(({ caller }) => caller.id !== id);
+    this.#waiting = this.#waiting.filter(({ requester }) => requester.id !== id);
     for (const channel of this.#channels) channel.forget(id);
   }
 
   /** Sends a chunk to the least busy thread. */
-  send(caller: Caller, request: ChunkRequest, transferList: readonly unknown[]): void {
-    this.#send({ caller, request, transferList });
+  send(requester: Requester, request: ChunkRequest, transferList: readonly unknown[]): void {
+    this.#send({ requester, request, transferList });
   }
 
-  /** Ends a thread at once; Piscina replaces it. */
+  /** Ends a thread at once; it is replaced. */
   terminate(workerId: number): void {
     this.#channels.find(({ threadId }) => threadId === workerId)?.terminate();
   }
 
-  /** Calls back when a thread has nothing to do, for the moment. */
+  /** Sends nothing more to a thread and replaces it when it is idle: it holds an old version of a task module. */
+  retire(workerId: number): void {
+    this.#channels.find(({ threadId }) => threadId === workerId)?.retire();
+  }
+
+  /** Calls back when a thread has nothing to do. */
   onIdle(listener: () => void): () => void {
     this.#idleListeners.add(listener);
     return () => this.#idleListeners.delete(listener);
@@ -119,7 +140,7 @@ export class ThreadPool {
     return () => this.#strayListeners.delete(listener);
   }
 
-  /** What each living thread's event loop has done so far. */
+  /** Event-loop figures of the living threads. */
   loads(): ThreadLoad[] {
     return (this.#piscina?.threads ?? []).map((worker) => {
       const { active, idle } = worker.performance.eventLoopUtilization();
@@ -127,11 +148,17 @@ export class ThreadPool {
     });
   }
 
+  /** Ends the threads. Waits for them, for a bounded time. */
   async close(): Promise<void> {
     const piscina = this.#piscina;
     this.#drop(new Error('Terminating worker thread'));
     if (piscina !== undefined) this.#destroy(piscina);
-    await Promise.all(this.#endings);
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS);
+    });
+    await Promise.race([Promise.all(this.#endings), tooLong]);
+    clearTimeout(timer);
   }
 
   #send(outgoing: Outgoing): void {
@@ -141,7 +168,7 @@ export class ThreadPool {
     else channel.request(outgoing);
   }
 
-  /** From now on there is no pool; whoever waits for an answer is told why. */
+  /** Forgets the pool; the error is reported to whatever waits for an answer. */
   #drop(error: Error): void {
     const lost = this.#waiting;
     const channels = this.#channels;
@@ -150,7 +177,7 @@ export class ThreadPool {
     this.#channels = [];
     this.#falseStarts = 0;
     for (const channel of channels) channel.close(error);
-    for (const { caller } of lost) caller.onLost(error);
+    for (const { requester } of lost) requester.onLost(error);
   }
 
   /** Opens a channel to a thread that has none, now or when it has come up. */
@@ -158,6 +185,7 @@ export class ThreadPool {
     const { port1, port2 } = new MessageChannel();
     let isTaken = false;
     const open: Open = (threadId) => {
+      if (this.#dead.has(threadId)) return false;
       if (this.#channels.some((channel) => channel.threadId === threadId)) return false;
       const worker = piscina.threads.find((thread) => thread.threadId === threadId);
       if (worker === undefined) return false;
@@ -166,7 +194,11 @@ export class ThreadPool {
           this.#falseStarts = 0;
           for (const listener of this.#idleListeners) listener();
         },
-        onDeath: () => this.#replace(piscina, channel),
+        onStuck: () => abandon(piscina, threadId),
+        onDeath: () => {
+          this.#dead.add(threadId);
+          this.#replace(piscina, channel);
+        },
       });
       isTaken = true;
       this.#channels.push(channel);
@@ -175,7 +207,7 @@ export class ThreadPool {
     };
     // A symbol is not cloned: it is for the load balancer only.
     const request: OpenRequest = { port: port2, [queueOptionsSymbol]: open } as OpenRequest;
-    // Should it not get there although a thread was chosen, the end of that thread says so.
+    // If a thread was chosen and the request does not arrive, the end of that thread reports it.
     piscina.run(request, { transferList: [port2] as never }).catch(() => {
       if (!isTaken) port1.close();
     });
@@ -186,7 +218,7 @@ export class ThreadPool {
     this.#channels = this.#channels.filter((channel) => channel !== dead);
     const isFalseStart = !dead.isUp && !dead.wasTerminated;
     if (isFalseStart && ++this.#falseStarts > MOST_FALSE_STARTS) {
-      // Those that are well go on.
+      // Threads that are up go on.
       if (!this.#channels.some(({ isUp }) => isUp)) this.#giveUp(piscina);
       return;
     }
@@ -209,7 +241,7 @@ export class ThreadPool {
       idleTimeout: Number.POSITIVE_INFINITY,
       stricterFIFO: true,
       workerData: settings,
-      loadBalancer: unopened,
+      loadBalancer: targeted,
       ...(env !== undefined && { env }),
       ...(memoryLimitMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: memoryLimitMb } }),
     });
@@ -217,7 +249,7 @@ export class ThreadPool {
     piscina.on('error', (error: Error) => {
       this.#lastError = error;
     });
-    piscina.on('workerDestroy', () => setImmediate(() => this.#checkAlive(piscina)));
+    piscina.on('workerDestroy', () => onNextTurn(() => this.#checkAlive(piscina)));
     this.#piscina = piscina;
     for (let thread = 0; thread < threads; thread++) this.#open(piscina);
     return piscina;
@@ -225,7 +257,7 @@ export class ThreadPool {
 
   #checkAlive(piscina: Piscina): void {
     if (this.#piscina !== piscina || piscina.threads.length === this.threads) return;
-    // It was a replacement that did not come up: Piscina starts no other, unless it is given something to do.
+    // A replacement did not come up: Piscina starts no other one until it is given something to do.
     const isTolerable = this.#falseStarts++ < MOST_FALSE_STARTS;
     if (piscina.threads.length > 0) {
       if (isTolerable) this.#open(piscina);
@@ -257,7 +289,7 @@ function leastBusy(channels: readonly Channel[]): Channel | undefined {
   let fewest = Number.POSITIVE_INFINITY;
   for (const channel of channels) {
     const { inFlight } = channel;
-    if (inFlight >= fewest) continue;
+    if (inFlight >= fewest || !channel.isOpen) continue;
     best = channel;
     fewest = inFlight;
     if (fewest === 0) break;
@@ -265,13 +297,22 @@ function leastBusy(channels: readonly Channel[]): Channel | undefined {
   return best;
 }
 
-/** Chooses a thread that has no channel yet. */
-function unopened(task: PiscinaTask, workers: PiscinaWorker[]): PiscinaWorker | null {
+/** Makes Piscina replace a thread that does not end. */
+function abandon(piscina: Piscina, workerId: number): void {
+  const control = new AbortController();
+  const isTarget: Open = (threadId) => threadId === workerId;
+  const request = { [queueOptionsSymbol]: isTarget };
+  piscina.run(request, { signal: control.signal }).catch(() => {});
+  control.abort();
+}
+
+/** Chooses the thread that a request is meant for. */
+function targeted(task: PiscinaTask, workers: PiscinaWorker[]): PiscinaWorker | null {
   const open = task[queueOptionsSymbol] as Open | null;
   return workers.find(({ id }) => open?.(id) === true) ?? null;
 }
 
-/** Milliseconds that this thread's event loop was active and idle so far. */
+/** Event-loop figures of the caller's thread. */
 export function callerLoad(): ThreadLoad {
   const { active, idle } = performance.eventLoopUtilization();
   return { workerId: 0, activeMs: active, idleMs: idle };

@@ -1,31 +1,35 @@
 /**
- * The threads executor: chunks travel to Piscina's threads and outcomes come back over the channels of the threads.
+ * The threads executor: chunks travel to Piscina's threads, and outcomes come back over the channels of the threads.
  *
- * A thread that dies loses all its chunks at once. The first of them to be told judges for all (blame.ts), while every
- * chunk still knows what it was at; then each gives its own leftovers. A suspect runs again in a fresh pool of one
- * thread, which is destroyed afterwards.
+ * A thread that dies loses all its chunks at once. The first of them to be notified judges for all (blame.ts), while
+ * every chunk still knows what it was doing; then each gives its own leftovers. A suspect runs again in a fresh pool of
+ * one thread, which is destroyed afterwards.
  */
 
+import type { MessagePort } from 'node:worker_threads';
 import { ControlCell, now, PHASES } from '../../../protocol/control-cell.js';
 import { HeddleError, isHeddleError } from '../../../protocol/errors.js';
-import type { ChunkRequest, LoadAnswer } from '../../../protocol/messages.js';
+import type { LoadAnswer } from '../../../protocol/messages.js';
 import { describe, reviveError } from '../../../protocol/serialized-error.js';
-import type { Services, TaskTraits, Transferable } from '../../../protocol/task.js';
+import type { TaskTraits, Transferable } from '../../../protocol/task.js';
 import { isTransfer, unwrapTransfer } from '../../../protocol/transfer.js';
-import type { ResolvedRuntimeOptions } from '../../options/resolve-options.js';
+import { type Chunk, requestFor } from '../chunk.js';
 import {
-  type Chunk,
   type ChunkEnd,
+  type ChunkExecution,
+  type ChunkLimits,
   type ChunkListener,
-  type Execution,
+  type ExecutionOptions,
   type Executor,
   leftoversFrom,
+  notBegun,
+  type OnWorkerExit,
+  type Recalled,
 } from '../executor.js';
-import { ServiceOffer } from '../service-offer.js';
+import type { ServiceOffer } from '../service-offer.js';
 import { blame } from './blame.js';
-import type { Answer } from './channel.js';
 import { Rebalancer } from './rebalance.js';
-import { type ChunkHost, type ChunkLimits, ThreadChunk } from './thread-chunk.js';
+import { ThreadChunk, type ThreadChunkHost } from './thread-chunk.js';
 import {
   deathOf,
   endsThread,
@@ -35,37 +39,40 @@ import {
   startError,
   strayError,
 } from './thread-errors.js';
-import { ThreadPool } from './thread-pool.js';
+import { type ThreadOptions, ThreadPool } from './thread-pool.js';
 
-/** What runs on one pool shares: the chunks of all of them may meet on one thread. */
+/** What runs on one pool share: the chunks of all of them may meet on one thread. */
 export interface SharedThreads {
   readonly pool: ThreadPool;
   readonly chunks: Set<ThreadChunk>;
   /** Pools of one thread, for suspects. */
   readonly isolated: Set<ThreadPool>;
-  readonly options: ResolvedRuntimeOptions;
+  readonly options: ThreadOptions;
 }
 
 /** What a run asks of its threads. */
 export interface ThreadsRun extends ChunkLimits {
   readonly runId: number;
   readonly module: string;
-  readonly services: Services;
+  /** Version of the module that all its tasks are executed with. */
+  readonly version: string;
   /** Values are wanted as a session keeps them. */
   readonly isEncoded: boolean;
-  readonly listener: ChunkListener;
+  readonly services: ServiceOffer;
+  readonly onWorkerExit: OnWorkerExit;
+  /** Tasks of the run may be moved to a thread that is idle: call `rebalance`. */
+  readonly onImbalance: () => void;
 }
 
-/** A load is repeated when its thread died of somebody else, but not for ever. */
+/** A load is repeated this often when its thread died of something else. */
 const MOST_LOADS = 10;
 
 /** Executes the chunks of one run on the shared threads. */
-export class ThreadsExecutor implements Executor, ChunkHost {
+export class ThreadsExecutor implements Executor, ThreadChunkHost {
   readonly timeoutMs: number | undefined;
   readonly graceMs: number;
   readonly #shared: SharedThreads;
   readonly #run: ThreadsRun;
-  readonly #services: ServiceOffer;
   readonly #unsubscribe: () => void;
   readonly #ends = new Map<ThreadChunk, (end: ChunkEnd) => void>();
   readonly #rebalancer: Rebalancer;
@@ -78,18 +85,10 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     this.#run = run;
     this.timeoutMs = run.timeoutMs;
     this.graceMs = run.graceMs;
-    this.#services = new ServiceOffer(run.services);
-    this.#unsubscribe = shared.pool.onStray((workerId, error) => {
-      run.listener.onWorkerExit(workerId, strayError(error));
-    });
-    this.#rebalancer = new Rebalancer({
-      pool: shared.pool,
-      chunks: () => this.#ends.keys(),
-      onRecalled: (sent, from) => {
-        if (from === 0) this.#abandon(sent);
-        else run.listener.onRecalled(sent.chunk, from);
-      },
-    });
+    this.#unsubscribe = shared.pool.onStray((workerId, error) =>
+      run.onWorkerExit(workerId, strayError(error)),
+    );
+    this.#rebalancer = new Rebalancer(shared.pool, run.onImbalance);
   }
 
   get parallelism(): number {
@@ -101,35 +100,51 @@ export class ThreadsExecutor implements Executor, ChunkHost {
   }
 
   async start(): Promise<TaskTraits> {
+    const { module } = this.#run;
     let isDoubted = false;
-    for (let loads = 1; ; loads++) {
+    let last: unknown;
+    // A thread that holds another version of the module is replaced, so each of them may answer once.
+    for (let loads = MOST_LOADS + this.threads; loads > 0; loads--) {
       const cell = new ControlCell();
-      // A thread that others use may have died of them; in one of its own, the module is to blame.
-      const pool = isDoubted ? this.#isolatedPool() : this.#shared.pool;
       try {
-        const answer = await this.#load(cell, pool);
-        if (!answer.ok) throw reviveError(answer.error);
-        return answer.traits;
+        const answer = await this.#load(cell, isDoubted);
+        if (answer.kind === 'loaded') return answer.traits;
+        if (answer.kind === 'failed') throw reviveError(answer.error);
+        this.#shared.pool.retire(cell.threadId);
       } catch (cause) {
         if (isHeddleError(cause)) throw cause;
         const diedOfIt = cell.phase === PHASES.loading;
-        if (!endsThread(cause) || (isDoubted && diedOfIt) || loads === MOST_LOADS || this.#isClosed)
-          throw startError(this.#run.module, cause);
+        if (!endsThread(cause) || (isDoubted && diedOfIt) || this.#isClosed) throw startError(module, cause);
         isDoubted ||= diedOfIt;
-      } finally {
-        if (pool !== this.#shared.pool) await this.#closeIsolated(pool);
+        last = cause;
       }
     }
+    throw startError(module, last);
   }
 
-  execute(chunk: Chunk, exclusive: boolean, budgetMs: number | undefined): Execution {
-    const sent = new ThreadChunk(chunk, chunk.isolated ? this.#isolatedPool() : this.#shared.pool, this);
+  execute(chunk: Chunk, options: ExecutionOptions, listener: ChunkListener): ChunkExecution {
+    const pool = chunk.isolated ? this.#isolatedPool() : this.#shared.pool;
+    const sent = new ThreadChunk(chunk, pool, listener, this);
     this.#shared.chunks.add(sent);
     const over = new Promise<ChunkEnd>((resolve) => {
       this.#ends.set(sent, resolve);
     });
+    const { runId, module, version, timeoutMs, isEncoded } = this.#run;
+    const { isMoving } = sent;
     const transferList: Transferable[] = [];
-    sent.pool.send(sent, this.#request(sent, { exclusive, budgetMs }, transferList), transferList);
+    const inputs = isMoving ? chunk.inputs.map((input) => unwrapInput(input, transferList)) : chunk.inputs;
+    const request = requestFor(chunk, inputs, {
+      id: sent.id,
+      runId,
+      module,
+      version,
+      timeoutMs,
+      isExclusive: options.isExclusive,
+      budgetMs: isMoving ? undefined : options.budgetMs,
+      isEncoded,
+      cell: sent.cell.buffer,
+    });
+    pool.send(sent, request, transferList);
     return {
       over,
       stop: () => sent.cell.stop(),
@@ -137,83 +152,43 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     };
   }
 
-  rebalance(wanted: number): void {
-    this.#rebalancer.look(wanted);
+  rebalance(wanted: number): Recalled | undefined {
+    const recalled = this.#rebalancer.look(this.#ends.keys(), wanted);
+    if (recalled === undefined) return undefined;
+    if (recalled.from > 0) return { chunk: recalled.sent.chunk, from: recalled.from };
+    this.#abandon(recalled.sent);
+    return undefined;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#rebalancer.close();
     this.#unsubscribe();
-    this.#services.close();
+    this.#run.services.close();
     clearTimeout(this.#loadTimer);
     this.#cancelLoad();
   }
 
-  /** Loads the module on one thread; the time counts from when that thread begins with it. */
-  async #load(cell: ControlCell, pool: ThreadPool): Promise<LoadAnswer> {
-    const { loadTimeoutMs } = this.#shared.options;
-    const tooLong = new Promise<never>((_, reject) => {
-      const look = () => {
-        const leftMs = cell.threadId === 0 ? loadTimeoutMs : cell.since + loadTimeoutMs - now();
-        if (leftMs > 0) this.#loadTimer = setTimeout(look, Math.ceil(leftMs));
-        else {
-          pool.terminate(cell.threadId);
-          const limit = `took longer than ${loadTimeoutMs} ms to load (runtime option loadTimeoutMs)`;
-          reject(loadError(this.#run.module, limit));
-        }
-      };
-      this.#loadTimer = setTimeout(look, loadTimeoutMs);
-    });
-    const { answer, cancel } = pool.load({ module: this.#run.module, cell: cell.buffer });
-    this.#cancelLoad = cancel;
-    return Promise.race([answer, tooLong]).finally(() => clearTimeout(this.#loadTimer));
+  onOver(sent: ThreadChunk, end: ChunkEnd): void {
+    sent.close();
+    this.#shared.chunks.delete(sent);
+    if (sent.chunk.isolated) void this.#closeIsolated(sent.pool).then(() => this.#resolve(sent, end));
+    else this.#resolve(sent, end);
   }
 
-  #isolatedPool(): ThreadPool {
-    const pool = new ThreadPool({ ...this.#shared.options, threads: 1 });
-    this.#shared.isolated.add(pool);
-    return pool;
-  }
-
-  onAnswer(from: ThreadChunk, answer: Answer): void {
-    const { listener } = this.#run;
-    const { chunk, cell } = from;
-    switch (answer.type) {
-      case 'settled':
-        if (!from.isOver) listener.onSettled(chunk, answer, cell.threadId);
-        if (answer.isLast) this.#over(from, { leftovers: from.leftovers });
-        return undefined;
-      case 'progress':
-        return listener.onProgress(chunk, answer.position, answer.fraction, answer.note);
-      case 'log':
-        return listener.onLog(chunk, answer.position, answer.level, answer.message, answer.fields);
-      case 'observed':
-        return listener.onObserved(chunk, answer.position, answer);
-      case 'services':
-        void this.#services.serve(answer.port);
-        return undefined;
-      case 'over':
-        return this.#over(from, {
-          leftovers: from.leftovers,
-          ...(answer.error !== undefined && { fatal: reviveError(answer.error) }),
-        });
-      case 'loaded':
-        return undefined;
-      default:
-        return answer satisfies never;
-    }
-  }
-
-  onLost(from: ThreadChunk, error: unknown): void {
-    const { leftovers } = from;
+  onLost(sent: ThreadChunk, error: unknown): void {
+    const { leftovers } = sent;
     // Threads cannot be started at all.
-    if (isHeddleError(error)) this.#over(from, { leftovers, fatal: error });
-    else this.#over(from, this.#died(from, error));
+    if (isHeddleError(error)) this.onOver(sent, { leftovers, fatal: error });
+    else this.onOver(sent, this.#died(sent, error));
   }
 
-  onUnsent(from: ThreadChunk, cause: unknown): void {
-    this.#over(from, unsent(from.chunk, cause));
+  onUnsent(sent: ThreadChunk, cause: unknown): void {
+    this.onOver(sent, unsent(sent.chunk, cause));
+  }
+
+  onServices(port: MessagePort): void {
+    void this.#run.services.serve(port);
   }
 
   neighboursOf(one: ThreadChunk): ThreadChunk[] {
@@ -222,22 +197,49 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     );
   }
 
-  #over(sent: ThreadChunk, end: ChunkEnd): void {
-    sent.close();
-    this.#shared.chunks.delete(sent);
-    if (sent.chunk.isolated) void this.#closeIsolated(sent.pool).then(() => this.#tell(sent, end));
-    else this.#tell(sent, end);
+  /**
+   * Loads the module on one thread.
+   *
+   * @param isDoubted - on a thread of its own, where a death is the fault of the module
+   */
+  async #load(cell: ControlCell, isDoubted: boolean): Promise<LoadAnswer> {
+    const { module, version } = this.#run;
+    const pool = isDoubted ? this.#isolatedPool() : this.#shared.pool;
+    const { answer, cancel } = pool.load({ module, version, cell: cell.buffer });
+    this.#cancelLoad = cancel;
+    try {
+      return await Promise.race([answer, this.#loadTimeout(cell, pool)]);
+    } finally {
+      clearTimeout(this.#loadTimer);
+      if (isDoubted) await this.#closeIsolated(pool);
+    }
   }
 
-  /** Nobody waits for this chunk, which has not begun and will not. What its thread may still say is not heard. */
-  #abandon(sent: ThreadChunk): void {
-    sent.pool.forget(sent.id);
-    this.#over(sent, { leftovers: leftoversFrom(sent.chunk, 0, 0) });
+  /** Rejects when the module takes too long; the time counts from when its thread begins to load it. */
+  #loadTimeout(cell: ControlCell, pool: ThreadPool): Promise<never> {
+    const { loadTimeoutMs } = this.#shared.options;
+    return new Promise((_, reject) => {
+      const look = () => {
+        const hasBegun = cell.threadId !== 0;
+        // The module is loaded; this thread was too busy to take the answer.
+        if (hasBegun && cell.phase !== PHASES.loading) return;
+        const leftMs = hasBegun ? cell.since + loadTimeoutMs - now() : loadTimeoutMs;
+        if (leftMs > 0) {
+          this.#loadTimer = setTimeout(look, Math.ceil(leftMs));
+          return;
+        }
+        pool.terminate(cell.threadId);
+        const limit = `took longer than ${loadTimeoutMs} ms to load (runtime option loadTimeoutMs)`;
+        reject(loadError(this.#run.module, limit));
+      };
+      this.#loadTimer = setTimeout(look, loadTimeoutMs);
+    });
   }
 
-  #tell(sent: ThreadChunk, end: ChunkEnd): void {
-    this.#ends.get(sent)?.(end);
-    this.#ends.delete(sent);
+  #isolatedPool(): ThreadPool {
+    const pool = new ThreadPool({ ...this.#shared.options, threads: 1 });
+    this.#shared.isolated.add(pool);
+    return pool;
   }
 
   async #closeIsolated(pool: ThreadPool): Promise<void> {
@@ -245,37 +247,21 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     this.#shared.isolated.delete(pool);
   }
 
-  #request(
-    sent: ThreadChunk,
-    how: { readonly exclusive: boolean; readonly budgetMs: number | undefined },
-    transferList: Transferable[],
-  ): ChunkRequest {
-    const { chunk, isMoving } = sent;
-    return {
-      type: 'chunk',
-      id: sent.id,
-      runId: this.#run.runId,
-      module: this.#run.module,
-      firstIndex: chunk.first,
-      indexes: chunk.indexes,
-      inputs: isMoving ? chunk.inputs.map((input) => unwrapInput(input, transferList)) : chunk.inputs,
-      keys: chunk.keys,
-      account: chunk.account,
-      attempt: chunk.attempt,
-      timeoutMs: this.#run.timeoutMs,
-      exclusive: how.exclusive,
-      budgetMs: isMoving ? undefined : how.budgetMs,
-      encoded: this.#run.isEncoded,
-      interrupted: chunk.interrupted,
-      job: chunk.job,
-      cell: sent.cell.buffer,
-    };
+  /** Gives up a chunk that has not begun and will not. Later messages about it are dropped. */
+  #abandon(sent: ThreadChunk): void {
+    sent.pool.forget(sent.id);
+    this.onOver(sent, { leftovers: leftoversFrom(sent.chunk, 0, 0) });
+  }
+
+  #resolve(sent: ThreadChunk, end: ChunkEnd): void {
+    this.#ends.get(sent)?.(end);
+    this.#ends.delete(sent);
   }
 
   #died(sent: ThreadChunk, error: unknown): ChunkEnd {
     if (sent.verdict === undefined) this.#judge(sent, error);
     const { leftovers, verdict } = sent;
-    if (verdict === undefined || verdict === 'nobody') return { leftovers };
+    if (verdict === undefined || verdict === 'bystander') return { leftovers };
     const isLoading = sent.cell.phase === PHASES.loading && sent.cell.begun === 0;
     if (verdict.kind === 'unexplained' && sent.chunk.isolated && isLoading) {
       return { leftovers, fatal: startError(this.#run.module, error) };
@@ -284,48 +270,42 @@ export class ThreadsExecutor implements Executor, ChunkHost {
     return { leftovers };
   }
 
+  /** Finds out what the death of a thread means for each of its chunks. */
   #judge(witness: ThreadChunk, error: unknown): void {
     const chunks = this.neighboursOf(witness);
     const { threadId, channel } = witness;
+    if (channel?.wasTerminated === true) {
+      for (const each of chunks) each.verdict = each.killed ?? 'bystander';
+      return;
+    }
     const crash = channel?.crash;
     const death = deathOf(error, crash);
     const reason = exitError(death, error, crash);
-    if (channel?.wasTerminated === true) {
-      for (const each of chunks) each.verdict = each.killed ?? 'nobody';
-      return;
-    }
-    const states = chunks.map((each) => each.state);
-    const verdicts = blame(states, death);
+    const verdicts = blame(
+      chunks.map((each) => each.state),
+      death,
+    );
     const isExplained = verdicts.some((verdict) => verdict !== 'bystander');
     for (const [i, each] of chunks.entries()) {
       const { begun, since } = each.cell;
-      if (verdicts[i] === 'guilty') {
-        each.verdict = {
-          position: begun - 1,
-          kind: 'failed',
-          error: reason,
-          startedAt: since,
-          workerId: threadId,
-        };
-      } else if (verdicts[i] === 'suspect') {
-        each.verdict = { position: begun - 1, kind: 'suspect' };
-      } else if (isExplained || each.isReported) {
-        each.verdict = 'nobody';
-      } else {
-        each.verdict = { position: each.reported, kind: 'unexplained', error: reason, workerId: threadId };
-      }
+      const at = { error: reason, workerId: threadId };
+      if (verdicts[i] === 'guilty')
+        each.verdict = { position: begun - 1, kind: 'failed', startedAt: since, ...at };
+      else if (verdicts[i] === 'suspect') each.verdict = { position: begun - 1, kind: 'suspect' };
+      else if (isExplained || each.isReported) each.verdict = 'bystander';
+      else each.verdict = { position: each.reported, kind: 'unexplained', ...at };
     }
-    this.#run.listener.onWorkerExit(threadId, reason);
+    this.#run.onWorkerExit(threadId, reason);
   }
 }
 
-/** A request that cannot be cloned: its tasks travel alone until it is known which one it is because of. */
+/** A request that cannot be cloned: its tasks travel alone until the one that cannot be is found. */
 function unsent(chunk: Chunk, cause: unknown): ChunkEnd {
-  if (chunk.inputs.length > 1) return { leftovers: leftoversFrom(chunk, 0, 0, true) };
-  const input = chunk.inputs[0];
+  if (chunk.inputs.length > 1) return { leftovers: notBegun(chunk) };
   const error = new HeddleError(
     'HEDDLE_NOT_CLONEABLE',
-    `The input, ${describe(input)}, cannot be sent to a thread (${messageOf(cause)}); give plain data, or run the task inline`,
+    `The input, ${describe(chunk.inputs[0])}, cannot be sent to a thread (${messageOf(cause)}); ` +
+      'give plain data, or run the task inline',
     { cause },
   );
   return { leftovers: [{ position: 0, kind: 'failed', error, startedAt: now(), workerId: 0 }] };

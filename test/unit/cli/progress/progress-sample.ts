@@ -5,6 +5,7 @@ export const PROGRESS: Progress = {
   read: 8000,
   running: 8,
   waiting: 1,
+  submitted: 0,
   succeeded: 7541,
   failed: 22,
   resumed: 0,

@@ -1,9 +1,14 @@
 /** Marks around attempts: what is written when, and which mark must stay. */
 
 import { expect, it } from 'vitest';
-import type { Chunk, Execution, Executor, Leftover } from '../../../../src/main/executor/executor.js';
+import type { Chunk } from '../../../../src/main/executor/chunk.js';
+import type {
+  ChunkExecution,
+  ChunkListener,
+  Executor,
+  Leftover,
+} from '../../../../src/main/executor/executor.js';
 import { MarkedExecutor } from '../../../../src/main/executor/marked.js';
-import { interruptedError } from '../../../../src/main/run/selection.js';
 import type { TaskTraits } from '../../../../src/protocol/task.js';
 
 const CHUNK: Chunk = {
@@ -29,7 +34,7 @@ async function execute(
   chunk: Chunk = CHUNK,
 ): Promise<{ marks: string[]; leftovers: readonly Leftover[] }> {
   const marks: string[] = [];
-  const execution: Execution = {
+  const execution: ChunkExecution = {
     over: Promise.resolve({ leftovers: leftover === undefined ? [] : [leftover] }),
     stop: () => {},
     abort: () => {},
@@ -42,15 +47,19 @@ async function execute(
       marks.push('executed');
       return execution;
     },
-    rebalance: () => {},
+    rebalance: () => undefined,
     close: () => Promise.resolve(),
   };
   const marker = {
     begin: async (key: string) => void marks.push(`begin ${key}`),
     takeBack: async (key: string) => void marks.push(`take back ${key}`),
   };
-  const executor = new MarkedExecutor(inner, traits, marker, interruptedError);
-  const { leftovers } = await executor.execute(chunk, false, undefined).over;
+  const executor = new MarkedExecutor(inner, traits, marker);
+  const { leftovers } = await executor.execute(
+    chunk,
+    { isExclusive: false, budgetMs: undefined },
+    {} as ChunkListener,
+  ).over;
   return { marks, leftovers };
 }
 

@@ -1,16 +1,14 @@
 /**
- * The lanes of a run: the options `lane` and `locks`, made into a gate, and what the report says of them.
+ * Admission: the options `lane` and `locks` of a run, made into a gate, and what the report says of them.
  *
- * A lane with a name is shared by the runs of a runtime; one that a run brings along is its own. Shards of a batch divide it.
+ * A named lane is shared by the runs of a runtime; one that is given to a run is its own. Shards of a batch divide it.
  */
 
 import { performance } from 'node:perf_hooks';
-import type { ObservedMessage } from '../../protocol/messages.js';
 import type { CallLog } from '../../session/call-log.js';
-import type { SessionWriter } from '../../session/session-writer.js';
-import type { Chunk } from '../executor/executor.js';
+import type { InContext } from '../executor/executor.js';
 import type { Clamp } from '../figures/advice.js';
-import type { RunEvent } from '../figures/events.js';
+import type { EventHub } from '../figures/events.js';
 import { Gate } from '../lanes/gate.js';
 import { Lane } from '../lanes/lane.js';
 import type { Grant } from '../lanes/lane-call.js';
@@ -19,6 +17,9 @@ import type { HeldBy, LineStatistics } from '../lanes/line-statistics.js';
 import { LockTable, resolveLocks } from '../lanes/lock-table.js';
 import type { ResolvedLane } from '../lanes/resolved-lane.js';
 import type { ResolvedRunOptions } from '../options/resolve-options.js';
+import type { Recording } from './recording.js';
+import type { Stop } from './stop.js';
+import type { Wake } from './wake.js';
 
 /** What the runs of a runtime share: lanes, by their options and share, and locks. */
 export interface LanesInUse {
@@ -26,40 +27,34 @@ export interface LanesInUse {
   locks: LockTable | undefined;
 }
 
-/** What the lanes need of the rest of the run. */
-export interface RunLanesHost {
-  /** Ask the schedule to fill its slots. */
-  onReady(): void;
-  onEvent(event: RunEvent): void;
-  onFatal(error: unknown): void;
+/** What admission reports to. */
+export interface AdmissionParts {
+  readonly wake: Wake;
+  readonly events: EventHub;
+  readonly stop: Stop;
+  readonly inContext: InContext;
 }
 
 const ALONE = { index: 1, count: 1 };
 const NO_LOCKS: ReturnType<typeof resolveLocks> = [];
 const HELD_BY: readonly HeldBy[] = ['rate', 'budget', 'concurrency', 'pause', 'breaker', 'locks'];
-/** A limit that held tasks for a smaller share of the run did not bind it. */
+/** A limit that held tasks for a smaller share of the run than this did not bind it. */
 const BINDS = 0.1;
 
-/** The lanes of one run. */
-export class RunLanes {
+/** The lanes and locks of one run. */
+export class Admission {
   readonly gate: Gate;
   readonly #options: ResolvedRunOptions;
   readonly #inUse: LanesInUse;
-  readonly #host: RunLanesHost;
-  /** Lanes that no run has used before: only these know nothing of calls. */
+  readonly #parts: AdmissionParts;
+  /** Lanes that no run has used before: these know nothing of earlier calls. */
   readonly #new = new Set<Lane>();
   #log: CallLog | undefined;
 
-  /** @param writer - the session, if the run has one: limits then hold across processes as well */
-  constructor(
-    options: ResolvedRunOptions,
-    inUse: LanesInUse,
-    writer: Pick<SessionWriter, 'openCalls'> | undefined,
-    host: RunLanesHost,
-  ) {
+  constructor(options: ResolvedRunOptions, inUse: LanesInUse, recording: Recording, parts: AdmissionParts) {
     this.#options = options;
     this.#inUse = inUse;
-    this.#host = host;
+    this.#parts = parts;
     const { lane, locks } = options;
     inUse.locks ??= new LockTable();
     this.gate = new Gate(
@@ -70,40 +65,34 @@ export class RunLanes {
         },
         locksOf: (input, index) => (locks === undefined ? NO_LOCKS : resolveLocks(locks(input, index))),
         isMixed: locks !== undefined || typeof lane === 'function',
-        onReady: host.onReady,
-        onEvent: (event, name, account) => host.onEvent({ ...event, lane: name, account }),
+        inContext: parts.inContext,
+        onReady: () => parts.wake.fire(),
+        onEvent: (event, name, account) => parts.events.emit({ ...event, lane: name, account }),
         onStart: (of, grant) => this.#start(of, grant),
       },
       inUse.locks,
     );
-    // Now, not with the first task: what cannot be divided among shards is told before anything starts.
+    // Now, not with the first task: a limit that cannot be divided among shards is refused before anything starts.
     const all = typeof lane === 'function' ? lane.lanes : lane === undefined ? [] : [lane];
     const lanes = all.map((each) => this.#lane(each));
-    if (writer !== undefined) this.#keep(writer, lanes);
+    this.#keep(recording, lanes);
   }
 
   /** Calls are kept for a later process; those of an earlier one count. */
-  #keep(writer: Pick<SessionWriter, 'openCalls'>, lanes: readonly Lane[]): void {
+  #keep(recording: Recording, lanes: readonly Lane[]): void {
     const keepMs = Math.max(0, ...lanes.map((each) => each.memoryMs));
     if (keepMs === 0) return;
-    this.#log = writer.openCalls(keepMs);
+    this.#log = recording.openCalls?.(keepMs);
+    if (this.#log === undefined) return;
+    const { earlier } = this.#log;
     const now = performance.now();
     const epoch = Date.now();
     for (const each of this.#new) {
-      const calls = this.#log.earlier.filter((call) => call.lane === each.name);
+      const calls = earlier.filter((call) => call.lane === each.name);
       each.seed(
         calls.map(({ account, at, costs }) => ({ account, at: now - Math.max(0, epoch - at), costs })),
         now,
       );
-    }
-  }
-
-  /** What a task learned from its provider's answer. */
-  observe(chunk: Chunk, observation: Pick<ObservedMessage, 'headers' | 'used'>): void {
-    try {
-      this.gate.observe(chunk, observation);
-    } catch (error) {
-      this.#host.onFatal(error);
     }
   }
 
@@ -164,7 +153,7 @@ export class RunLanes {
         costs: lane.costsOf(grant),
       });
     } catch (error) {
-      this.#host.onFatal(error);
+      this.#parts.stop.fail(error);
     }
   }
 
