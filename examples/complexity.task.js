@@ -4,8 +4,8 @@
  *   input   a path
  *   value   { path, lines, functions, complexity: { sum, max }, longestFunction: { name, line, lines } }
  *
- * Cyclomatic complexity: 1 for the module and for each function in it, and 1 more for each place where the way forks. A file
- * that cannot be parsed fails with an error that names the place; in a batch that is this task's outcome and nothing more.
+ * Cyclomatic complexity: 1 for the module and for each function in it, and 1 more for each branch. A file that
+ * cannot be parsed fails with an error that names the place; in a batch only this task fails.
  */
 
 import { readFileSync } from 'node:fs';
@@ -63,7 +63,7 @@ function pluginsFor(path) {
   return ['jsx', 'flow', 'decorators-legacy'];
 }
 
-/** The module and its functions, the module first. A list of work instead of recursion: generated code nests deep. */
+/** The module and its functions, the module first. A work list, not recursion: generated code nests deep. */
 function unitsOf(program) {
   const units = [{ name: '(module)', line: 1, lines: 0, complexity: 1 }];
   const work = [{ node: program, unit: units[0], name: undefined }];
@@ -90,7 +90,7 @@ function childrenOf(node) {
     .filter((value) => typeof value?.type === 'string');
 }
 
-/** The name that a function gets from where it stands: a variable, a property, an assignment. */
+/** The name that a function gets from its place: a variable, a property, an assignment. */
 function nameOf(node) {
   return (
     node?.name ??

@@ -4,8 +4,8 @@
  *   input   a path
  *   value   { path, bytes, sha256, gzipRatio }
  *
- * A task module is a plain module with a default export; it needs nothing of heddle. This one reads synchronously on purpose:
- * a thread has nothing else to do meanwhile, and a batch of synchronous tasks costs the least.
+ * A task module is a plain module with a default export and needs no import from heddle. This one reads
+ * synchronously on purpose: a thread has nothing else to do meanwhile, and synchronous tasks cost the least.
  */
 
 import { createHash } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * Services: functions of the caller that tasks call from their threads. Here they keep what all tasks must agree on, which
- * text came first; threads share no memory that could hold it.
+ * Services: functions of the caller that tasks call from their threads. Here a service decides for all tasks
+ * which text came first; threads share no memory for that.
  *
  *   node examples/services.mjs
  *
@@ -14,7 +14,7 @@ import { createRuntime, task } from 'heddle';
 
 const texts = ['warp', 'weft', 'warp', 'shuttle', 'weft', 'reed'];
 
-/** Hash → index of the task that had it first. */
+/** Hash → index of the first task with it. */
 const owners = new Map();
 const services = {
   /** @type {(hash: string, index: number) => number} */

@@ -1,11 +1,11 @@
 /**
- * Task module: is this text the first of its kind in the batch? Asks the caller's service `claim`, which knows.
+ * Task module: is this text the first of its kind in the batch? The caller's service `claim` knows.
  *
  *   input   a text
  *   value   { hash, isFirst }
  *
- * The type of `ctx` names the services that the task needs. In TypeScript, `runtime.run(task<typeof unique>(…))` then demands
- * them of the caller, with these very parameters.
+ * The type of `ctx` names the services that the task needs. In TypeScript, `runtime.run(task<typeof unique>(…))`
+ * then requires the caller to pass them, with these parameters.
  */
 
 import { createHash } from 'node:crypto';

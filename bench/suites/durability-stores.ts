@@ -25,7 +25,7 @@ export type OpenStore = (folder: string, records: Records) => Promise<Store>;
 export function openWriter(folder: string): Promise<SessionWriterModule.SessionWriter> {
   return SessionWriter.open({
     folder: join(folder, 'session'),
-    part: { index: 1, count: 1 },
+    shard: { index: 1, count: 1 },
     identity: { task: { name: 'bench', hash: '0'.repeat(64) }, keys: 'hash' },
     force: false,
     isBatch: undefined,

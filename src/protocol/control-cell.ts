@@ -1,18 +1,19 @@
 /**
- * The control cell: 32 bytes of shared memory that the coordinator and the thread share for one chunk.
+ * The control cell: 32 bytes of memory that the coordinator and the thread share for one chunk.
  *
- * Messages are read only when a thread returns to its event loop; a CPU-bound task never does. So what must be seen at
- * once, and what must still be readable when the thread is dead, lives here:
+ * A thread reads messages only when it returns to its event loop, which a CPU-bound task never does. So
+ * whatever must be seen at once, or must still be readable after the thread has died, is kept here:
  *
- *   int32[0]  STOP       coordinator → thread   0 go on, 1 begin no further task, 2 also abort the running one
- *   int32[1]  TIMED_OUT  coordinator → thread   begun count of the attempt that outlived its timeout, 0 = none
- *   int32[2]  THREAD     thread → coordinator   id of the thread that picked the chunk up, 0 = not yet
+ *   int32[0]  STOP       coordinator → thread   0 continue, 1 begin no further task, 2 also abort the task
+ *   int32[1]  TIMED_OUT  coordinator → thread   BEGUN of the attempt that exceeded its timeout, 0 = none
+ *   int32[2]  THREAD     thread → coordinator   id of the thread that executes the chunk, 0 = none yet
  *   int32[3]  BEGUN      thread → coordinator   tasks begun so far; the running one is at position BEGUN - 1
- *   int32[4]  PHASE      thread → coordinator   0 between tasks, 1 in the task's synchronous part, 2 awaiting it, 3 loading the module
- *   int32[5]  LISTENS    thread → coordinator   begun count of the task that asked for its signal, 0 = none
+ *   int32[4]  PHASE      thread → coordinator   0 between tasks, 1 in the synchronous part of a task,
+ *                                               2 awaiting it, 3 loading the module
+ *   int32[5]  LISTENS    thread → coordinator   BEGUN of the task that asked for its signal, 0 = none
  *   float64[3] SINCE     thread → coordinator   when the running task began, ms since the epoch
  *
- * TIMED_OUT and LISTENS name the attempt they mean, so that a late write can never hit the next task.
+ * TIMED_OUT and LISTENS name their attempt, so a late write can never affect the next task.
  */
 
 import { performance } from 'node:perf_hooks';
@@ -25,13 +26,15 @@ const PHASE = 4;
 const LISTENS = 5;
 const SINCE = 3;
 
-/** Where the thread is within its current task. */
+/** What the thread is doing. */
 export const PHASES = { between: 0, synchronous: 1, awaiting: 2, loading: 3 } as const;
 
-/** This thread's time origin, in ms since the epoch. Read once: the getter costs as much as the clock itself. */
+/**
+ * This thread's time origin, in ms since the epoch. Read once: the getter costs as much as the clock itself.
+ */
 export const ORIGIN: number = performance.timeOrigin;
 
-/** Milliseconds since the epoch with sub-millisecond steps, comparable between threads of one process. */
+/** Milliseconds since the epoch, with fractions. Comparable between the threads of one process. */
 export function now(): number {
   return ORIGIN + performance.now();
 }
@@ -55,25 +58,25 @@ export class ControlCell {
     Atomics.store(this.#int, PHASE, PHASES.synchronous);
   }
 
-  /** Thread: the task begins after all not, because it was asked to stop in the same moment. */
+  /** Thread: the task does not begin after all, because the thread was asked to stop at the same moment. */
   takeBack(position: number): void {
     Atomics.store(this.#int, PHASE, PHASES.between);
     Atomics.store(this.#int, BEGUN, position);
   }
 
-  /** Thread: it has the request. */
+  /** Thread: it has received the chunk. */
   pickUp(threadId: number): void {
     Atomics.store(this.#int, THREAD, threadId);
   }
 
-  /** Thread: it loads the module, which may end it. */
+  /** Thread: it is about to load the module, which may end the thread. */
   startLoading(threadId: number): void {
     this.#float[SINCE] = now();
     Atomics.store(this.#int, PHASE, PHASES.loading);
     this.pickUp(threadId);
   }
 
-  /** Thread: where it is within the task. */
+  /** Thread: one of {@link PHASES}. */
   set phase(phase: number) {
     Atomics.store(this.#int, PHASE, phase);
   }
@@ -82,7 +85,7 @@ export class ControlCell {
     return Atomics.load(this.#int, PHASE);
   }
 
-  /** Thread: the task at this position can hear an abort. */
+  /** Thread: the task at this position has asked for its signal, so it can react to an abort. */
   listen(position: number): void {
     Atomics.store(this.#int, LISTENS, position + 1);
   }
@@ -114,7 +117,7 @@ export class ControlCell {
     Atomics.store(this.#int, STOP, 2);
   }
 
-  /** Coordinator: the running attempt, which must still be the `begun`-th, is out of time. */
+  /** Coordinator: the attempt has exceeded its timeout. Has no effect unless it is still the `begun`-th. */
   timeOut(begun: number): void {
     Atomics.store(this.#int, TIMED_OUT, begun);
   }

@@ -1,15 +1,15 @@
 /**
  * Errors: one class hierarchy and one table of stable codes.
  *
- * Two channels, never mixed. A task that fails is data: an outcome that carries an error. What stops a
- * whole run is thrown as a `HeddleError`. Both use the codes below; docs/errors.md has one section per
- * code, and a test holds the two lists against each other.
+ * There are two channels, never mixed. The failure of a task is data: an outcome that carries an error. What
+ * stops a whole run is thrown as a `HeddleError`. Both use the codes below. docs/reference/errors.md has one section
+ * for each code, and a test compares the two lists.
  *
- * `instanceof HeddleError` answers by a registered symbol, so that two installed copies of heddle (or an
- * error from another realm) agree.
+ * `instanceof HeddleError` checks a registered symbol, so it also works for errors of another installed copy
+ * of heddle and of another realm.
  */
 
-/** Every code that heddle gives to an error. Stable: adding one is a minor change, renaming a major one. */
+/** All codes of errors. Stable: adding one is a minor change, renaming one a major change. */
 export const ERROR_CODES = {
   HEDDLE_INVALID_OPTION: 'An option is unknown, impossible, or contradicts another.',
   HEDDLE_TASK_MODULE_NOT_FOUND: 'The task module does not exist or cannot be read.',
@@ -28,7 +28,7 @@ export const ERROR_CODES = {
   HEDDLE_NON_ERROR_THROWN: 'The task threw something that is not an Error.',
   HEDDLE_TASKS_FAILED: 'Some tasks of the batch failed.',
   HEDDLE_DUPLICATE_KEY: 'Two inputs of the batch have the same key.',
-  HEDDLE_INVALID_KEY: 'The key of an input is missing or is not a string or number.',
+  HEDDLE_INVALID_KEY: 'The key of an input is not a string or number, or the input cannot be hashed to one.',
   HEDDLE_BAD_INPUT: 'An input cannot be read or parsed.',
   HEDDLE_INPUT_SOURCE: 'The source of inputs threw.',
   HEDDLE_OUTPUT: 'Output could not be written.',
@@ -39,10 +39,10 @@ export const ERROR_CODES = {
   HEDDLE_SESSION_BUSY: 'The session, or the shard of it, is in use by a live run.',
   HEDDLE_SESSION_MISMATCH: 'The session belongs to another task or batch.',
   HEDDLE_SESSION_FORMAT: 'The session was written by a newer release.',
-  HEDDLE_SESSION_DAMAGED: 'The session is damaged in a way that only a decision can mend.',
-  HEDDLE_SESSION_INVALID: 'What stands at the place of the session cannot be one.',
-  HEDDLE_SESSION_FENCED: 'Another process took the session over while this one did not answer.',
-  HEDDLE_SESSION_WRITE: 'The session could not be written; what was recorded before is kept.',
+  HEDDLE_SESSION_DAMAGED: 'The session is damaged, and repairing it needs a decision.',
+  HEDDLE_SESSION_INVALID: 'The file or folder at the path of the session is not a session.',
+  HEDDLE_SESSION_FENCED: 'Another process took over the session while this one did not respond.',
+  HEDDLE_SESSION_WRITE: 'The session could not be written. What was recorded before is kept.',
   HEDDLE_LANE_OPEN: 'A lane is closed: its provider has not answered, or none of its accounts can be used.',
   HEDDLE_CLOSED: 'The runtime is closed.',
   HEDDLE_INTERNAL: 'A bug in heddle.',
@@ -53,7 +53,7 @@ export type HeddleErrorCode = keyof typeof ERROR_CODES;
 
 const BRAND = Symbol.for('heddle.error');
 
-/** Anything that heddle itself reports. `code` is stable, `message` says what to do next. */
+/** An error that heddle itself reports. `code` is stable, `message` says what to do next. */
 export class HeddleError extends Error {
   readonly code: HeddleErrorCode;
 
@@ -63,13 +63,18 @@ export class HeddleError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
-    // Subclasses compare by name along the chain, so that a foreign copy of the subclass matches as well.
-    for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
-      // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this and must compare with themselves
-      if (proto.constructor?.name === this.name) return true;
+    try {
+      if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
+      // Subclasses are compared by name, so that the subclass of another copy of heddle matches as well.
+      for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
+        // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this method
+        if (proto.constructor?.name === this.name) return true;
+      }
+      return false;
+    } catch {
+      // A proxy whose traps throw.
+      return false;
     }
-    return false;
   }
 }
 Object.defineProperty(HeddleError.prototype, BRAND, { value: true });
@@ -79,7 +84,7 @@ Object.defineProperty(HeddleError.prototype, 'name', {
   writable: true,
 });
 
-/** An option was refused. `option` is its name as the caller wrote it. */
+/** An option is invalid. `option` is its name as the caller wrote it. */
 export class OptionError extends HeddleError {
   readonly option: string;
 
@@ -89,7 +94,7 @@ export class OptionError extends HeddleError {
   }
 }
 
-/** `run.values()` rejects with this: some tasks have no value. `errors` are theirs, in input order. */
+/** `run.values()` rejects with this when tasks have no value. `errors` are their errors, in input order. */
 export class TasksFailedError extends HeddleError {
   readonly errors: readonly Error[];
   /** Index of the input of each entry of `errors`. */
@@ -102,7 +107,7 @@ export class TasksFailedError extends HeddleError {
   }
 }
 
-/** Tells whether a value is a heddle error, of the given code when one is given. */
+/** Whether a value is a heddle error, with the given code if one is given. */
 export function isHeddleError(value: unknown, code?: HeddleErrorCode): value is HeddleError {
   return value instanceof HeddleError && (code === undefined || value.code === code);
 }

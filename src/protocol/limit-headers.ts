@@ -1,6 +1,4 @@
-/**
- * The headers of an answer that say something about limits, as plain data that can be sent between threads.
- */
+/** Selects the headers of a response that describe limits, as plain data that can be sent between threads. */
 
 const NAMES: ReadonlySet<string> = new Set([
   'date',
@@ -16,20 +14,13 @@ const NAMES: ReadonlySet<string> = new Set([
 const PREFIXES = ['ratelimit-', 'x-ratelimit-', 'x-rate-limit-', 'anthropic-ratelimit-'];
 /** Longer values are ignored. */
 export const MAX_LENGTH = 4096;
-/** Number of headers that are read: more than any answer has, but an iterator may be endless. */
+/** Headers that are looked at: more than any response has, and an iterator may be endless. */
 const MAX_FIELDS = 1000;
 
 /**
- * Returns the headers of a response that say something about limits, by their names in lower case:
- * `Retry-After` and its variants, `RateLimit-*`, `X-RateLimit-*`, and those of AI providers and Dataverse.
- * `Date` is included beside them, because delays are relative to it. Other headers, such as credentials and
- * cookies, are left out.
- *
- * Attach them to an error as `headers` to let a lane see what the provider asked for, as `ctx.observe` does
- * for a response. Never throws.
- *
- * @param headers - Headers, a Map, an array of pairs, or an object with strings or arrays of strings; of any
- *   other value the result is empty
+ * The headers of a response that describe limits, as a plain object with names in lower case. Accepts
+ * Headers, plain objects (names in any case, values that are strings or arrays of strings), Maps and arrays
+ * of pairs. Returns an empty object for anything else.
  */
 export function limitHeadersOf(headers: unknown): Record<string, string> {
   const found: Record<string, string> = {};
@@ -40,9 +31,9 @@ export function limitHeadersOf(headers: unknown): Record<string, string> {
       if (Array.isArray(entry)) collect(found, entry[0], entry[1]);
     }
   } catch {
-    // A getter or an iterator threw. The headers before it count.
+    // A getter or iterator of the caller threw. Keep what was read before.
   }
-  // A date alone says nothing about limits.
+  // The date is useful only together with another header.
   return Object.keys(found).some((name) => name !== 'date') ? found : {};
 }
 
@@ -59,7 +50,7 @@ function collect(found: Record<string, string>, name: unknown, value: unknown): 
     if (typeof each !== 'string' && typeof each !== 'number') continue;
     const text = String(each).trim();
     const before = found[lower];
-    // A proxy may repeat a header.
+    // Proxies on the way may repeat a header.
     if (before === text || text.length > MAX_LENGTH) continue;
     found[lower] = before === undefined ? text : `${before}, ${text}`;
   }

@@ -1,23 +1,26 @@
 /**
  * Outcomes: how a task ended.
  *
- * `succeeded` and `failed` are final. `aborted` (it was being executed, or waited for its next attempt) and
- * `skipped` (it never began) are not: a later run takes the task up again.
+ * `succeeded` and `failed` are final. `aborted` (the task was running, or waiting for its next attempt) and
+ * `skipped` (it never began) are not: a later run executes the task again.
  *
- * An outcome is made once for each task and there may be millions of them, so its key is computed when somebody
- * reads it: hashing every input would cost more than small tasks do. `toJSON` and inspection include it.
+ * A run may make millions of outcomes, so the key of an outcome is computed on first read: hashing every
+ * input would cost more than small tasks do. `toJSON` and inspection include it.
  */
 
 import { inspect } from 'node:util';
 import { type SerializedError, serializeError } from './serialized-error.js';
-import { taskKey } from './task-key.js';
+import { reportedKey } from './task-key.js';
 
 interface OutcomeBase {
   /** Position of the input in the batch, from 0. */
   readonly index: number;
-  /** Stable name of the task: the `key` option's answer, else the hash of the input. */
+  /**
+   * Stable name of the task: what the `key` option returned, else the hash of the input, else
+   * `unkeyed-<index>` for an input that cannot be hashed (see {@link taskKey}).
+   */
   readonly key: string;
-  /** Executions that counted. 0 when the task never began. */
+  /** Number of executions that count as attempts. 0 when the task never began. */
   readonly attempts: number;
   /** When the last attempt began, in milliseconds since the epoch; undefined when none did. */
   readonly startedAt: number | undefined;
@@ -49,7 +52,7 @@ export interface Unfinished extends OutcomeBase {
 /** How a task ended. */
 export type Outcome<Value = unknown> = Succeeded<Value> | Failed | Unfinished;
 
-/** An outcome as one line of JSON carries it. */
+/** An outcome as one line of JSON. */
 export interface OutcomeRecord {
   readonly index: number;
   readonly key: string;
@@ -61,19 +64,10 @@ export interface OutcomeRecord {
   readonly durationMs: number;
 }
 
-/** What an outcome needs to know of its task: the explicit key, else the input to hash. */
-export interface TaskIdentity {
+/** The task of an outcome: its explicit key, else the input to hash. */
+export interface OutcomeTask {
   readonly key: string | undefined;
   readonly input: unknown;
-}
-
-/** The default key of a task, for those who only want to show it: an input that cannot be hashed has a name, too. */
-export function defaultKey(input: unknown, index: number): string {
-  try {
-    return taskKey(input);
-  } catch {
-    return `unhashable-${index}`;
-  }
 }
 
 class SettledTask {
@@ -108,7 +102,7 @@ class SettledTask {
 
   get key(): string {
     if (this.#key === undefined) {
-      this.#key = defaultKey(this.#input, this.index);
+      this.#key = reportedKey(this.#input, this.index);
       this.#input = undefined;
     }
     return this.#key;
@@ -158,7 +152,7 @@ class UnsuccessfulTask extends SettledTask {
     status: 'failed' | 'aborted' | 'skipped',
     error: Error,
     times: AttemptTimes,
-    task: TaskIdentity & { index: number },
+    task: OutcomeTask & { index: number },
   ) {
     super(
       task.index,
@@ -190,7 +184,10 @@ export const NEVER_BEGAN: AttemptTimes = {
   workerId: undefined,
 };
 
-/** Makes the outcome of a task that has a value. Positional arguments, because it runs once for every task. */
+/**
+ * Makes the outcome of a task that has a value. The arguments are positional because it runs once for each
+ * task.
+ */
 export function succeeded(
   index: number,
   value: unknown,
@@ -209,7 +206,7 @@ export function unsuccessful(
   status: 'failed' | 'aborted' | 'skipped',
   error: Error,
   times: AttemptTimes,
-  task: TaskIdentity & { readonly index: number },
+  task: OutcomeTask & { readonly index: number },
 ): Outcome {
   return new UnsuccessfulTask(status, error, times, task) as Outcome;
 }

@@ -1,81 +1,89 @@
 /**
- * What a task function is and what it receives: the contract between a task module and heddle.
+ * The contract between a task module and heddle: what a task function is and what it receives.
  *
- * A task module default-exports a function of this shape. It needs no import from heddle; the types here
- * are for those who want them.
+ * A task module default-exports a task function. It need not import anything from heddle; these types are
+ * optional.
  */
 
 /** Severity of a task's log line. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Functions of the caller that tasks may call. Called from a thread, each answers with a promise. */
+/** Functions of the caller that tasks may call. Called from a thread, each returns a promise. */
 export type Services = Readonly<Record<string, (...args: never[]) => unknown>>;
 
-/** The services as a task sees them: every call is asynchronous. */
+/** The services as a task calls them: every call is asynchronous. */
 export type RemoteServices<S extends Services> = {
   readonly [Name in keyof S]: (...args: Parameters<S[Name]>) => Promise<Awaited<ReturnType<S[Name]>>>;
 };
 
-/** What a task function receives beside its input. */
+/** What a task function receives in addition to its input. */
 export interface TaskContext<S extends Services = Services> {
   /**
-   * Aborted when the attempt must end: timeout, abort of the run. A task that reads it may clean up within the
-   * grace time; one that never reads it is ended with its thread at once. CPU-bound code can poll
-   * `signal.aborted`: it is kept up to date without returning to the event loop.
+   * Aborted when the attempt must end because of its timeout or an abort of the run. A task that has read
+   * `signal` may clean up within the grace time; otherwise its thread is terminated at once. CPU-bound code
+   * can poll `signal.aborted`, which is up to date without returning to the event loop.
    */
   readonly signal: AbortSignal;
   /** Position of the input in this batch, from 0. */
   readonly index: number;
-  /** Stable name of the task: the caller's key, else the hash of the input. */
+  /**
+   * Stable name of the task: the caller's key, else the hash of the input.
+   *
+   * @throws HeddleError HEDDLE_INVALID_KEY on reading, when there is no key and the input cannot be hashed
+   */
   readonly key: string;
   /** Which execution this is, from 1. */
   readonly attempt: number;
-  /** Which account of the run's lane to use; undefined when the lane has none. */
+  /** The account of the run's lane to use; undefined when the lane has no accounts. */
   readonly account: string | undefined;
   /**
-   * Tells the run's lane what the provider said: the headers of its answer, from which limits are learned, and what the call has truly
-   * used up of the lane's budgets, by unit.
+   * Reports to the run's lane what the provider returned: the headers of its response, which may describe
+   * limits, and how much of the lane's budgets the call has actually used, by unit.
    */
   observe(observation: Observation): void;
   /**
-   * For a task whose work goes on elsewhere: `return ctx.submitted(handle)`. The handle is kept, with a session durably; the task holds no thread
-   * and no place of its lane, and after a while the module's `poll(handle, ctx)` is asked what became of it. It answers with the value, with
-   * `ctx.submitted(handle)` when it is not over, or throws.
+   * For a task whose work continues elsewhere, as a job: `return ctx.submitted(handle)`. The handle is kept,
+   * durably if the run has a session. The task then occupies no thread and no slot of its lane. After
+   * `pollMs` the module's `poll(handle, ctx)` is called. It returns the value, or `ctx.submitted(handle)`
+   * while the job continues, or throws.
    *
-   * @param handle - plain JSON
+   * @param handle - plain JSON that identifies the job
    */
   submitted(handle: unknown, options?: SubmittedOptions): Submitted;
-  /** Tells how far the task is, from 0 to 1. At most ten reports a second leave the thread; the rest is dropped. */
+  /** Reports progress, from 0 to 1. At most ten reports a second are sent; the others are dropped. */
   progress(fraction: number, note?: string): void;
-  /** Writes a line to the run's log events. Fields that cannot be sent are described instead. */
+  /** Emits a log event of the run. Fields that cannot be sent are replaced by a description. */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
   /** The caller's functions (run option `services`). */
   readonly services: RemoteServices<S>;
-  /** Marks buffers of a value to be moved to the caller instead of copied: `return ctx.transfer(result, [result.buffer])`. */
+  /**
+   * Moves buffers of a value to the caller instead of copying them: `return ctx.transfer(value,
+   * [value.buffer])`.
+   */
   transfer<T>(value: T, buffers: readonly Transferable[]): T;
 }
 
-/** What a task learned from its provider. */
+/** What a provider returned to a task. */
 export interface Observation {
-  /** Headers of the answer: `Headers`, a plain object, or pairs. */
+  /** Headers of the response: `Headers`, a plain object, or pairs. */
   readonly headers?: unknown;
-  /** What the call used up, by unit of a budget: `{ tokens: 812 }`. */
+  /** What the call used, by unit of a budget: `{ tokens: 812 }`. */
   readonly used?: Readonly<Record<string, number>> | undefined;
 }
 
-/** How a job elsewhere is asked about. */
+/** How a submitted job is polled. */
 export interface SubmittedOptions {
-  /** Asked about again after this time, in ms. @defaultValue 1000 */
+  /** Time until the next poll, in ms. @defaultValue 1000 */
   readonly pollMs?: number | undefined;
 }
 
 declare const SUBMITTED: unique symbol;
 
-/** A job that goes on elsewhere. Made by `ctx.submitted`. */
+/** A job that continues elsewhere. Made by `ctx.submitted`. */
 export class Submitted {
   readonly handle: unknown;
   readonly pollMs: number;
-  /** No value of a task is one by chance. */
+  /** Makes the type nominal: no other value of a task is assignable to it. */
   declare readonly [SUBMITTED]: true;
 
   constructor(handle: unknown, pollMs: number) {
@@ -85,27 +93,29 @@ export class Submitted {
 }
 
 /**
- * What a task promises. `at-least-once`: an attempt that was cut off (its thread died, its time was up, the process was killed) may be
- * executed again. `at-most-once`: it must not; the task then fails with HEDDLE_INTERRUPTED.
+ * Whether a task may run again after an attempt was cut off (its thread died, it timed out, the process was
+ * killed). `at-least-once`: it may. `at-most-once`: it must not, and fails with HEDDLE_INTERRUPTED instead.
  */
 export type Execution = 'at-least-once' | 'at-most-once';
 
-/** What a task module declares beside its function: `export const execution = …`, `export function adopt(input, ctx) {…}`. */
+/**
+ * What a task module exports in addition to its function, such as `export const execution = 'at-most-once'`.
+ */
 export interface TaskTraits {
   readonly execution: Execution;
-  /** It exports `adopt`, which finds out what became of an attempt that was cut off. */
+  /** It exports `adopt(input, ctx)`, which finds out how an attempt that was cut off ended. */
   readonly adopts: boolean;
-  /** It exports `poll`, which finds out what became of a job that it submitted. */
+  /** It exports `poll(handle, ctx)`, which returns the state of a job that the task submitted. */
   readonly polls: boolean;
 }
 
 /**
- * What `adopt` answers: the value that the cut-off attempt had after all, `ctx.submitted(handle)` when its job goes on, or undefined when
- * nothing came of it.
+ * What `adopt` returns: the value that the attempt produced before it was cut off, `ctx.submitted(handle)`
+ * when its job continues, or undefined when the attempt had no effect and the task can run again.
  */
 export type Adopted<Value> = { readonly value: Value } | Submitted | undefined;
 
-/** A task function with what its module declares. */
+/** A task function and the other exports of its module. */
 export interface LoadedTask {
   readonly run: TaskFunction;
   readonly adopt: TaskFunction | undefined;
@@ -115,7 +125,7 @@ export interface LoadedTask {
   readonly version: string;
 }
 
-/** What can be moved between threads. */
+/** An object that can be moved between threads. */
 export type Transferable =
   | ArrayBuffer
   | import('node:worker_threads').MessagePort

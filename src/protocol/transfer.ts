@@ -1,9 +1,9 @@
 /**
  * `transfer`: moves buffers between threads instead of copying them.
  *
- * The caller gets a value of the same type back, in fact a small marker around it; whoever sends the value
- * (the dispatcher for inputs, the chunk runner for values) unwraps it and hands the buffers to the message's
- * transfer list. The marker is known by a registered symbol, so copies of heddle understand each other.
+ * The caller gets a value of the same type, in fact a small marker around it. Whatever sends the value (the
+ * dispatcher for inputs, the chunk runner for values) unwraps it and passes the buffers to the message's
+ * transfer list. A registered symbol identifies the marker, so that copies of heddle understand each other.
  */
 
 import type { Transferable } from './task.js';
@@ -16,16 +16,25 @@ interface Marked {
 }
 
 /**
- * Marks the buffers of an input or a value to be moved, not copied. After the move the sender's buffers are empty, so
- * a task whose input was moved cannot be retried.
+ * Marks the buffers of an input or a value to be moved, not copied. After the move the sender's buffers are
+ * empty, so a task whose input was moved cannot be retried.
  */
 export function transfer<T>(value: T, buffers: readonly Transferable[]): T {
-  return { [MARK]: buffers, value } as unknown as T;
+  return { [MARK]: [...buffers], value } as unknown as T;
 }
 
-/** True when the value was marked by {@link transfer}. */
+/**
+ * True when the value was marked by {@link transfer}. Never throws: a proxy that cannot be asked was not
+ * marked.
+ */
 export function isTransfer(value: unknown): value is Marked {
-  return typeof value === 'object' && value !== null && MARK in value;
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    // A proxy may claim to have any property.
+    return MARK in value && Array.isArray(value[MARK]);
+  } catch {
+    return false;
+  }
 }
 
 /** The marked value itself; its buffers are appended to `list`. */

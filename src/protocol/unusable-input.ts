@@ -30,7 +30,7 @@ export class UnusableInput {
  * and 0 attempts; the other tasks run. It is not recorded in a session: every run reads it again.
  *
  * @param error - why it cannot be used
- * @param options - `key`: name of the task. @defaultValue `unusable-<index>`
+ * @param options - `key`: name of the task. @defaultValue `unkeyed-<index>`
  * @example yield unusableInput(new Error(`line ${n} is not JSON`))
  */
 export function unusableInput<Input = never>(error: Error, options: { readonly key?: string } = {}): Input {

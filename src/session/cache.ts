@@ -1,18 +1,19 @@
 /**
- * The cache: values of tasks that succeeded, across sessions. Off unless asked for.
+ * The cache: values of tasks that succeeded, across sessions. Used only when the option `cache` is set.
  *
- *   <folder>/<2 hex>/<62 hex>.json      {"crc":"<crc32 of the rest>","value":<json>}   or "valueClone":"<base64>"
+ *   <folder>/<2 hex>/<62 hex>.json      {"crc":"<crc32 of the rest>","value":<json>}
+ *                                       or "valueClone":"<base64>" in place of "value"
  *
- * The name is the SHA-256 of the task's content hash and the canonical input. A file is made complete and renamed into place, so any
- * number of writers may share a folder; two that write the same name write the same. Nothing is synced: an entry that does not pass its
- * checksum is passed over and written anew, which is all that a cache has to promise.
+ * The name is the SHA-256 of the task's content hash and the canonical input. A file is made complete and
+ * renamed into place, so any number of writers may share a folder; two that write the same name write the
+ * same content. Nothing is synced: an entry that fails its checksum is ignored and written again.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { decodeValue, type EncodedValue, encodeValue } from '../protocol/encoded-value.js';
 import { HeddleError } from '../protocol/errors.js';
+import { checksum } from './checksum.js';
 import { disk, readSmall, removeIfThere, writeAll } from './disk.js';
 
 /** Values by task and input. */
@@ -20,7 +21,7 @@ export class ValueCache {
   readonly #folder: string;
   readonly #taskHash: string;
   readonly #suffix = randomBytes(6).toString('hex');
-  readonly #made = new Set<string>();
+  readonly #folders = new Set<string>();
 
   /** @throws {@link HeddleError} HEDDLE_SESSION_WRITE when the folder cannot be made */
   constructor(folder: string, taskHash: string) {
@@ -29,7 +30,8 @@ export class ValueCache {
     try {
       disk.makeFolder(folder);
     } catch (cause) {
-      const message = `The cache ${folder} cannot be used: ${(cause as Error).message}. Name a folder that can be written`;
+      const why = (cause as Error).message;
+      const message = `The cache ${folder} cannot be used: ${why}. Use a folder that can be written`;
       throw new HeddleError('HEDDLE_SESSION_WRITE', message, { cause });
     }
   }
@@ -54,14 +56,15 @@ export class ValueCache {
     }
   }
 
-  /** Keeps a value. What cannot be kept is computed again another time. */
+  /** Stores a value. Ignores errors: a value that is not stored is computed again. */
   put(inputHash: string, content: EncodedValue): void {
     const { folder, path } = this.#place(inputHash);
-    const rest = `${contentField(content)}}\n`;
     const temp = `${path}.${process.pid}-${this.#suffix}.tmp`;
     try {
-      if (!this.#made.has(folder)) disk.makeFolder(folder);
-      this.#made.add(folder);
+      // The text of a large value may be longer than a string can be.
+      const rest = `${contentField(content)}}\n`;
+      if (!this.#folders.has(folder)) disk.makeFolder(folder);
+      this.#folders.add(folder);
       const fd = disk.create(temp);
       try {
         writeAll(fd, Buffer.from(`{"crc":"${checksum(rest)}",${rest}`), 0);
@@ -73,7 +76,7 @@ export class ValueCache {
       try {
         removeIfThere(temp);
       } catch {
-        // Nothing to be done about a left-over in a cache.
+        // A left-over file in a cache does no harm.
       }
     }
   }
@@ -89,8 +92,4 @@ function contentField(content: EncodedValue): string {
   if (content === undefined) return '"v":1';
   if (typeof content === 'string') return `"value":${content}`;
   return `"valueClone":"${Buffer.from(content).toString('base64')}"`;
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0');
 }

@@ -1,56 +1,62 @@
 /**
- * Claims: which writer may write, by a rule that no pause can break.
+ * Claims: which writer may write, by a rule that holds however long a process is paused.
  *
- * Each writer claims the next number, the epoch, by linking a complete file to the name of that number. The file system
- * lets one of several win, and names are never deleted, so never used again. From then on every older writer whose part of the batch
- * overlaps is fenced: a writer tells nobody that something is recorded before it has looked, behind its write, that no such
- * claim exists. So: what the older writer was allowed to tell had been written before the claim was made, and the newer one, which
- * reads after it claims, sees it. A lock could not promise that: its holder may be asleep.
+ * Each writer claims the next number, the epoch, by linking a complete file to the name of that number. The
+ * file system lets only one of several win. Names are never deleted, so they are never used again. A claim
+ * fences every older writer whose shard overlaps: before a writer acknowledges a record it checks, after its
+ * write, that no such claim exists. So everything that the older writer acknowledged was written before the
+ * claim, and the newer writer, which reads after it claims, sees it. A lock could not promise that: its
+ * holder may be paused.
  *
  * Content: one line of JSON, a {@link Claim}.
  */
 
 import { join } from 'node:path';
 import { HeddleError, isHeddleError } from '../protocol/errors.js';
-import { createFile, disk, readSmall, removeIfThere, syncFolder } from './disk.js';
+import { createFile, disk, linkNew, readSmall, removeIfThere, syncFolder } from './disk.js';
 import {
   baseEpoch,
   claimEpoch,
   claimName,
-  conflicts,
-  type Part,
-  parseLane,
+  overlap,
+  parseJournalName,
+  type Shard,
   tempName,
   WHOLE,
 } from './names.js';
 import type { Owner } from './owner.js';
 
-/** More are not missing because somebody deleted them. */
-const MOST_MISSING = 100_000;
+/** A larger gap cannot come from deleted claims. */
+const MAX_MISSING = 100_000;
 
-/** One ownership of a session, or of a part of it. */
+/** Ownership of a session, or of one shard of it. */
 export interface Claim {
   readonly writer: string;
-  readonly part: Part;
+  /** The shard; `part` on disk. */
+  readonly part: Shard;
   readonly owner: Owner;
-  /** ms since the epoch of the clock. */
+  /** Ms since 1970. */
   readonly since: number;
 }
 
-/** A claim and its number. `claim` is undefined when its file cannot be read: it then stands for the whole batch. */
+/**
+ * A claim and its number. `claim` is undefined when its file is damaged: then it counts for the whole batch.
+ */
 export interface NumberedClaim {
   readonly epoch: number;
   readonly claim: Claim | undefined;
 }
 
-/** The highest epoch that was claimed; 0 when none was. A claim that somebody deleted is known by what was written under it. */
+/** The highest epoch in use; 0 for none. Journals and bases count too, because claims may be deleted. */
 export function newestEpoch(files: readonly string[]): number {
-  const epochs = files.flatMap((file) => claimEpoch(file) ?? parseLane(file)?.epoch ?? baseEpoch(file) ?? []);
+  const epochs = files.flatMap(
+    (file) => claimEpoch(file) ?? parseJournalName(file)?.epoch ?? baseEpoch(file) ?? [],
+  );
   return epochs.reduce((newest, epoch) => Math.max(newest, epoch), 0);
 }
 
-/** Reads a claim; undefined when it is damaged. */
-export function readClaim(folder: string, epoch: number): Claim | undefined {
+/** Reads a claim. Returns undefined when it is damaged. */
+function readClaim(folder: string, epoch: number): Claim | undefined {
   try {
     const claim = JSON.parse(String(readSmall(join(folder, claimName(epoch))))) as Claim;
     const { part, owner, writer } = claim;
@@ -63,21 +69,21 @@ export function readClaim(folder: string, epoch: number): Claim | undefined {
   }
 }
 
-/** The claims that no newer claim has overtaken, the newest first. */
+/** Returns the claims that no newer claim has overtaken, the newest first. */
 export function currentClaims(folder: string): NumberedClaim[] {
   const epochs = disk
     .list(folder)
     .flatMap((file) => claimEpoch(file) ?? [])
     .sort((a, b) => b - a);
   const current: NumberedClaim[] = [];
-  const newer: Part[] = [];
+  const newer: Shard[] = [];
   for (const epoch of epochs) {
     const claim = readClaim(folder, epoch);
-    const part = claim?.part ?? WHOLE;
-    if (!newer.some((each) => conflicts(each, part))) current.push({ epoch, claim });
-    newer.push(part);
-    // Whoever claimed the whole batch overtook everything before.
-    if (part.count === 1) break;
+    const shard = claim?.part ?? WHOLE;
+    if (!newer.some((each) => overlap(each, shard))) current.push({ epoch, claim });
+    newer.push(shard);
+    // A claim of the whole batch overtakes all older ones.
+    if (shard.count === 1) break;
   }
   return current;
 }
@@ -85,17 +91,14 @@ export function currentClaims(folder: string): NumberedClaim[] {
 /**
  * Claims an epoch.
  *
- * @returns false when another process was faster: who owns the session must be looked at again
+ * @returns false when another process was faster. Then the caller must check again who owns the session
  */
 export async function tryClaim(folder: string, epoch: number, claim: Claim): Promise<boolean> {
   const temp = join(folder, tempName(claim.writer));
   try {
     await createFile(temp, Buffer.from(`${JSON.stringify(claim)}\n`));
-    disk.link(temp, join(folder, claimName(epoch)));
+    if (!linkNew(temp, join(folder, claimName(epoch)))) return false;
     fillGaps(folder, temp, epoch);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
   } finally {
     removeIfThere(temp);
   }
@@ -103,47 +106,47 @@ export async function tryClaim(folder: string, epoch: number, claim: Claim): Pro
   return true;
 }
 
-/** Claims the numbers below that nobody has: a writer looks for the one behind its own. Missing are only those that somebody deleted. */
+/**
+ * Claims the free numbers below, where claims were deleted: an older writer checks the number after its own.
+ */
 function fillGaps(folder: string, temp: string, epoch: number): void {
   const there = new Set(disk.list(folder).flatMap((file) => claimEpoch(file) ?? []));
-  if (epoch - there.size > MOST_MISSING)
+  if (epoch - there.size > MAX_MISSING)
     throw new HeddleError(
       'HEDDLE_SESSION_INVALID',
-      `The session ${folder} holds a file with the number ${epoch - 1}, which no run has given it; remove that file`,
+      `The session ${folder} holds a file with the number ${epoch - 1}, which does not come from a run; ` +
+        'remove that file',
     );
   for (let each = 1; each < epoch; each++) {
-    if (there.has(each)) continue;
-    try {
-      disk.link(temp, join(folder, claimName(each)));
-    } catch (error) {
-      // Another process fills the same gap.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+    // False when another process filled the same gap.
+    if (!there.has(each)) linkNew(temp, join(folder, claimName(each)));
   }
 }
 
-/** Tells a writer whether it has been overtaken. */
+/** Detects that a writer has been overtaken. */
 export class Fence {
   readonly #folder: string;
-  readonly #part: Part;
+  readonly #shard: Shard;
   #next: number;
 
-  constructor(folder: string, epoch: number, part: Part) {
+  constructor(folder: string, epoch: number, shard: Shard) {
     this.#folder = folder;
-    this.#part = part;
+    this.#shard = shard;
     this.#next = epoch + 1;
   }
 
-  /** @throws {@link HeddleError} HEDDLE_SESSION_FENCED, and whatever keeps it from looking */
+  /** @throws {@link HeddleError} HEDDLE_SESSION_FENCED, and errors of the file system */
   check(): void {
     while (disk.stat(join(this.#folder, claimName(this.#next))) !== undefined) {
       const claim = readClaim(this.#folder, this.#next);
-      if (claim === undefined || conflicts(claim.part, this.#part)) throw fenced(this.#folder, claim);
+      if (claim === undefined || overlap(claim.part, this.#shard)) throw fenced(this.#folder, claim);
       this.#next++;
     }
   }
 
-  /** The reason for an error: files that are missing or in the way may be the work of a writer that took the session over. */
+  /**
+   * The cause of an error: files may be missing or in the way because another writer took the session over.
+   */
   reasonFor(error: unknown): unknown {
     try {
       this.check();
@@ -159,6 +162,7 @@ function fenced(folder: string, claim: Claim | undefined): HeddleError {
   return new HeddleError(
     'HEDDLE_SESSION_FENCED',
     `The session ${folder} was taken over by ${who} while this process did not answer; ` +
-      'nothing more is recorded here, and what was recorded is kept. Leave the work to it, or resume when it has ended',
+      'what was recorded before is kept, nothing more is recorded here. ' +
+      'Let that process finish, or resume after it has ended',
   );
 }

@@ -1,21 +1,30 @@
 /**
  * The document of a session: a small JSON value that several processes change.
  *
- * Each version is a file of its own, `state-<n>.json`, made complete and linked to its name, which only one of several processes can do.
- * Who comes second reads the newer version and computes again. A rename could not do that: a process that was paused between reading and
- * renaming would replace what others wrote meanwhile. The lock only spares the processes computing in vain.
+ * Each version is a file, `state-<n>.json`, that is made complete and then linked to its name. Only one of
+ * several processes can do that; the others read the newer version and compute again. A rename would not do:
+ * a process that was paused between reading and renaming would replace what others wrote meanwhile. The lock
+ * only saves useless work.
  *
  *   {"format":1,"version":7,"crc":"<crc32 of the text of data>","writes":["<random>",...],"data":<json>}
  *
- * The newest KEPT versions stay. `writes` names the newest changes; by it a process that was paused for so long that its number was
- * removed again and free to be linked finds out that it came too late.
+ * The newest KEPT versions stay. `writes` names the newest changes. By it a process notices that it was
+ * paused for so long that its version number had been removed and was free to be linked again.
  */
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { HeddleError } from '../protocol/errors.js';
-import { createFile, disk, makeFolderDurably, readSmall, removeIfThere, syncFolder } from './disk.js';
+import { checksum } from './checksum.js';
+import {
+  createFile,
+  disk,
+  linkNew,
+  makeFolderDurably,
+  readSmall,
+  removeIfThere,
+  syncFolder,
+} from './disk.js';
 import { withLock } from './lock.js';
 import { newWriter, stateName, stateVersion, tempName } from './names.js';
 
@@ -40,13 +49,17 @@ export class DocumentStore {
     this.#folder = folder;
   }
 
-  /** The newest version; undefined before the first. @throws {@link HeddleError} HEDDLE_SESSION_DAMAGED */
+  /**
+   * Returns the newest version; undefined before the first.
+   *
+   * @throws {@link HeddleError} HEDDLE_SESSION_DAMAGED
+   */
   read(): unknown {
     return this.#newest().data;
   }
 
   /**
-   * Replaces the document by what `change` makes of it, and answers that.
+   * Replaces the document by what `change` returns, and returns that.
    *
    * @param change - gets a copy; may be called again when another process was faster
    */
@@ -72,23 +85,20 @@ export class DocumentStore {
     }
   }
 
-  /** Gives a version its name; false when somebody else has it. */
+  /** Writes a version. Returns false when another process was faster. */
   async #link(version: number, writes: readonly string[], data: unknown): Promise<boolean> {
     const text = JSON.stringify(data) as string | undefined;
     if (text === undefined)
       throw new HeddleError(
         'HEDDLE_INVALID_OPTION',
-        'Expected the change of a session to answer a JSON value',
+        'Expected the function given to `update` to return a JSON value',
       );
-    const crc = crc32(text).toString(16).padStart(8, '0');
-    const file = `{"format":1,"version":${version},"crc":"${crc}","writes":${JSON.stringify(writes)},"data":${text}}\n`;
+    const crc = checksum(text);
+    const start = `{"format":1,"version":${version},"crc":"${crc}","writes":${JSON.stringify(writes)}`;
     const temp = join(this.#folder, tempName(this.#writer));
     try {
-      await createFile(temp, Buffer.from(file));
-      disk.link(temp, join(this.#folder, stateName(version)));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      throw error;
+      await createFile(temp, Buffer.from(`${start},"data":${text}}\n`));
+      if (!linkNew(temp, join(this.#folder, stateName(version)))) return false;
     } finally {
       removeIfThere(temp);
     }
@@ -96,15 +106,15 @@ export class DocumentStore {
     return true;
   }
 
-  /** Whether the change is part of the newest version. */
+  /** True when the change is part of the newest version. */
   #isIn(version: number, write: string): boolean {
     const newest = this.#newest();
     if (newest.writes.includes(write)) return true;
     if (newest.version - version < NAMED_WRITES) return false;
     throw new HeddleError(
       'HEDDLE_SESSION_FENCED',
-      `The document of the session ${this.#folder} went on by ${newest.version - version} versions while this process did not answer; ` +
-        'whether the change is in it cannot be told: read it and decide',
+      `The document of the session ${this.#folder} changed ${newest.version - version} times ` +
+        'while this process was paused, so it is unknown whether its own change is included. Read the document and decide',
     );
   }
 
@@ -120,17 +130,17 @@ export class DocumentStore {
       const version = Math.max(0, ...disk.list(this.#folder).map((file) => stateVersion(file) ?? 0));
       if (version === 0) return NOTHING;
       const bytes = readSmall(join(this.#folder, stateName(version)));
-      // Gone: so there is a newer one.
+      // If it has gone, there is a newer one.
       if (bytes !== undefined)
         return parse(join(this.#folder, stateName(version)), version, bytes.toString());
     }
   }
 }
 
-/** True when the file holds that version undamaged. */
+/** True when the file holds this version undamaged. */
 export function isSoundState(path: string, version: number): boolean {
   const bytes = readSmall(path);
-  // Gone: a newer one has taken its place.
+  // If it has gone, a newer one has replaced it.
   if (bytes === undefined) return true;
   try {
     parse(path, version, bytes.toString());
@@ -145,12 +155,13 @@ function parse(path: string, version: number, text: string): Version {
   try {
     const found = JSON.parse(text) as Version & { readonly crc: string };
     const data = text.slice(dataAt + ',"data":'.length, text.lastIndexOf('}'));
-    if (found.version === version && crc32(data) === Number.parseInt(found.crc, 16)) return found;
+    if (found.version === version && checksum(data) === found.crc) return found;
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new HeddleError(
     'HEDDLE_SESSION_DAMAGED',
-    `The session's document ${path} is damaged; \`heddle verify --repair\` sets it aside and goes back to the version before`,
+    `The session's document ${path} is damaged; ` +
+      '`heddle verify --repair` sets it aside and restores the previous version',
   );
 }

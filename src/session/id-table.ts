@@ -1,8 +1,9 @@
 /**
  * A table from task ids to slots 0, 1, 2, … in the order in which ids were added.
  *
- * Ids are 128 bits. Most are evenly spread, but those of equal inputs follow each other, so all bits take part in the hash. Open addressing in typed arrays: 16 bytes for an id and
- * about 7 for its place, outside the heap that the garbage collector walks. A Map of strings takes four times that.
+ * Ids are 128 bits. Most are evenly spread, but those of equal inputs follow each other, so all bits take
+ * part in the hash. Open addressing in typed arrays: 16 bytes for an id and about 7 for its place, outside
+ * the heap that the garbage collector scans. A Map of strings takes four times that.
  */
 
 const WORDS = 4;
@@ -21,19 +22,19 @@ export class IdTable {
   #ids = new Uint32Array(MIN_PLACES * WORDS);
   readonly #id = new Uint32Array(WORDS);
 
-  /** The slot of an id, or -1. */
+  /** Returns the slot of an id, or -1. */
   find(id: string): number {
     this.#parseText(id);
     return (this.#places[this.#place()] as number) - 1;
   }
 
-  /** The slot of an id; a new one if it is not there. */
+  /** Returns the slot of an id; a new one for a new id. */
   add(id: string): number {
     this.#parseText(id);
     return this.#addParsed();
   }
 
-  /** The same for an id that stands in bytes. */
+  /** The same for an id in bytes of ASCII. */
   addBytes(bytes: Uint8Array, at: number): number {
     for (let word = 0; word < WORDS; word++) {
       let value = 0;
@@ -78,7 +79,7 @@ export class IdTable {
     return slot;
   }
 
-  /** Where the id is, or could be put. */
+  /** The place of the id, or the free place for it. */
   #place(): number {
     const mask = this.#places.length - 1;
     const id = this.#id;
@@ -106,7 +107,7 @@ export class IdTable {
   }
 }
 
-/** A hash of the id that begins there. The multiplier is 2^32 divided by the golden ratio (Knuth, multiplicative hashing). */
+/** Hashes the id at an offset. The multiplier is 2^32 divided by the golden ratio (Knuth). */
 function mixed(ids: Uint32Array, at: number): number {
   const a = (ids[at] as number) ^ Math.imul(ids[at + 1] as number, 0x9e3779b1);
   const b = (ids[at + 2] as number) ^ Math.imul(ids[at + 3] as number, 0x9e3779b1);
@@ -114,7 +115,7 @@ function mixed(ids: Uint32Array, at: number): number {
   return (c ^ (c >>> 15)) >>> 0;
 }
 
-/** A typed array with more room. */
+/** Returns a longer copy of a typed array. */
 export function larger<T extends Uint32Array | Float64Array | Uint8Array>(array: T, length: number): T {
   const copy = new (array.constructor as new (length: number) => T)(length);
   copy.set(array as never);

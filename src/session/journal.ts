@@ -1,40 +1,33 @@
 /**
- * The journal: the lane of one writer, appended by group commit.
+ * The journal of one writer: a file that only grows, by group commit.
  *
- * Whatever is appended while a flush is in progress leaves with the next one: one write, one fdatasync, however many records.
- * A fast disk gives small groups, a slow disk large ones. A run in which outcomes come in bunches may also ask for a pause behind each
- * flush: it spares the threads a few hundred flushes a second, and nobody waits for a single outcome.
+ * What is appended during a flush is written by the next one: one write and one fdatasync, however many
+ * records. A fast disk gives small groups, a slow disk large ones. A run whose outcomes come in bunches may
+ * also ask for a pause after each flush. That saves its threads a few hundred flushes a second.
  *
  *   append ─► queue ─► write ─► fence? same file? ─┐
- *                        └────► fdatasync ─────────┴─► the promises of the group fulfil
+ *                        └────► fdatasync ─────────┴─► the promises of the group resolve
  *
  * Invariants:
- *   1. A promise fulfils only when its bytes are on the disk, under the lane's own name, and no newer writer had claimed the session
- *      when they were written (claims.ts).
- *   2. A lane belongs to one life of one process; nobody ever appends to a file that another life has written.
- *   3. After the first error nothing is written any more. A failed sync is not repeated: the kernel may have dropped the
- *      pages, and a second sync would lie.
+ *   1. A promise resolves only when its bytes are on the disk, under the journal's own name, and no newer
+ *      writer had claimed the session when they were written (claims.ts).
+ *   2. A journal is written by one process, which created it. No process appends to the file of another.
+ *   3. Nothing is written after the first error. A failed sync is not repeated: the kernel may have dropped
+ *      the pages, and a second sync would succeed without them.
  */
 
 import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
 import type { Fence } from './claims.js';
 import { disk, syncFolder, writeAll } from './disk.js';
-import { encodeFrame, FRAME_BYTES } from './frames.js';
+import { FRAME_BYTES, FrameLines } from './frames.js';
 
-/** So much is not kept waiting. */
+/** A group of this size is flushed at once. */
 const PAUSE_BYTES = 64 * 1024;
-
-/** Lines that will share a frame. */
-interface OpenFrame {
-  readonly lines: string[];
-  records: number;
-  size: number;
-}
 
 /** Frames that will share a flush. */
 class Group {
-  readonly frames: OpenFrame[] = [{ lines: [], records: 0, size: 0 }];
+  readonly frames = [new FrameLines()];
   readonly done: Promise<void>;
   resolve: () => void = () => {};
   reject: (error: unknown) => void = () => {};
@@ -44,7 +37,7 @@ class Group {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // Whoever appended is told; the group itself has no listener.
+    // Every caller of `append` gets the rejection; this promise itself has no listener.
     this.done.catch(() => {});
   }
 
@@ -53,48 +46,46 @@ class Group {
   }
 
   get size(): number {
-    return (this.frames.length - 1) * FRAME_BYTES + (this.frames.at(-1) as OpenFrame).size;
+    return (this.frames.length - 1) * FRAME_BYTES + this.#last.size;
   }
 
-  add(lines: string, records: number): void {
-    let frame = this.frames.at(-1) as OpenFrame;
-    if (frame.size > 0 && frame.size + lines.length > FRAME_BYTES) {
-      frame = { lines: [], records: 0, size: 0 };
-      this.frames.push(frame);
-    }
-    frame.lines.push(lines);
-    frame.records += records;
-    frame.size += lines.length;
+  add(line: string, records: number): void {
+    if (!this.#last.hasRoomFor(line)) this.frames.push(new FrameLines());
+    this.#last.add(line, records);
+  }
+
+  get #last(): FrameLines {
+    return this.frames.at(-1) as FrameLines;
   }
 }
 
-/** The writer of one lane. */
+/** Appends to one journal. */
 export class Journal {
   readonly file: string;
   readonly #path: string;
   readonly #fd: number;
   readonly #inode: number;
   readonly #fence: Fence;
+  readonly #pauseMs: number;
   #end = 0;
   #frames = 0;
   #group: Group | undefined;
   #flushing: Promise<void> | undefined;
   #failure: unknown;
-  readonly #pauseMs: number;
   #wake: (() => void) | undefined;
   #isClosing = false;
 
   private constructor(folder: string, file: string, fence: Fence, pauseMs: number) {
-    this.#pauseMs = pauseMs;
     this.file = file;
     this.#path = join(folder, file);
     this.#fence = fence;
+    this.#pauseMs = pauseMs;
     this.#fd = disk.create(this.#path);
     this.#inode = disk.inodeOf(this.#fd);
   }
 
   /**
-   * Creates a lane that begins with this line. It exists, durably, when this fulfils.
+   * Creates a journal that begins with this line. The file is durable when the promise resolves.
    *
    * @param pauseMs - from the start of a flush of several records to the next one, unless much is waiting
    */
@@ -107,7 +98,7 @@ export class Journal {
   ): Promise<Journal> {
     const journal = new Journal(folder, file, fence, pauseMs);
     try {
-      await journal.append(head, 0);
+      await journal.append([head], 0);
       await syncFolder(folder);
     } catch (error) {
       disk.close(journal.#fd);
@@ -121,18 +112,17 @@ export class Journal {
     return this.#end;
   }
 
-  /** Adds lines, each with its newline; fulfils when they are durable. */
-  append(lines: string, records: number): Promise<void> {
+  /** Adds lines, each with its newline. Resolves when they are durable. */
+  append(lines: readonly string[], recordsPerLine: 0 | 1): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#group ??= new Group();
-    const { done } = this.#group;
-    this.#group.add(lines, records);
+    for (const line of lines) this.#group.add(line, recordsPerLine);
     if (this.#group.size > PAUSE_BYTES) this.#wake?.();
     this.#flushing ??= this.#flushAll();
-    return done;
+    return this.#group.done;
   }
 
-  /** Everything that was appended is durable, or has failed, and the file is closed. */
+  /** Closes the file once everything that was appended is durable, or has failed. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#wake?.();
@@ -141,7 +131,7 @@ export class Journal {
   }
 
   async #flushAll(): Promise<void> {
-    // What settles in the same turn of the event loop shares the first flush.
+    // Outcomes that settle in the same turn of the event loop share the first flush.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#group !== undefined) {
       const group = this.#group;
@@ -149,7 +139,8 @@ export class Journal {
       const startedAt = performance.now();
       try {
         if (this.#failure !== undefined) throw this.#failure;
-        await this.#flush(group);
+        // Each frame is synced before the next is written: bad bytes before a good frame are damage.
+        for (const frame of group.frames) await this.#write(frame.encode(this.file, this.#frames));
         group.resolve();
       } catch (error) {
         this.#failure ??= this.#fence.reasonFor(error);
@@ -172,15 +163,9 @@ export class Journal {
     this.#wake = undefined;
   }
 
-  async #flush(group: Group): Promise<void> {
-    // Only a large group has several. Each is synced before the next is written: what stands in front of a good frame is good, or damaged.
-    for (const { lines, records } of group.frames)
-      await this.#write(encodeFrame(this.file, Buffer.from(lines.join('')), records, this.#frames));
-  }
-
   async #write(frame: Uint8Array): Promise<void> {
     writeAll(this.#fd, frame, this.#end);
-    // Behind the write, beside the sync: who claims from now on reads these bytes, whether they are synced yet or not.
+    // Checked after the write: a process that claims the session later reads these bytes, synced or not.
     const synced = disk.syncData(this.#fd);
     try {
       this.#fence.check();
@@ -198,7 +183,8 @@ export class Journal {
     if (disk.stat(this.#path)?.ino === this.#inode) return;
     throw new HeddleError(
       'HEDDLE_SESSION_WRITE',
-      `The session's file ${this.#path} was moved or deleted while it was written; nothing more can be recorded in it. Put the folder back, or run again`,
+      `The session's file ${this.#path} was moved or deleted while it was written; ` +
+        'nothing more can be recorded in it. Put the folder back, or run again',
     );
   }
 }

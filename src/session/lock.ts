@@ -1,9 +1,9 @@
 /**
- * Locks: advice, never proof. They keep processes from getting in each other's way and say who is alive; that nothing is lost
- * when they fail is what claims are for (claims.ts).
+ * Locks: hints, not proofs. They show which processes are alive, and save processes from useless work. When
+ * they fail, claims still ensure that nothing is lost (claims.ts).
  *
- * proper-lockfile makes a folder and touches it as long as its process lives. Two uses:
- *   `live-<writer>.lock` is held as long as a writer has the session open. Nobody else ever wants it.
+ * proper-lockfile makes a folder and touches it while its process lives. There are two kinds:
+ *   `live-<writer>.lock` is held while a writer has the session open. No other process tries to take it.
  *   `session.lock` is held while the manifest or the document is written.
  */
 
@@ -11,16 +11,16 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import type { LockOptions } from 'proper-lockfile';
 import { disk, isMissing } from './disk.js';
-import { MIN_STALE_MS } from './limits.js';
 import { liveName, MANIFEST_LOCK } from './names.js';
+import { MIN_STALE_MS } from './stale-times.js';
 
-/** The short lock is held for milliseconds: this old, its process was killed. */
+/** `session.lock` is held for milliseconds: when it is this old, its process was killed. */
 const SHORT_STALE_MS = MIN_STALE_MS;
 const TOUCH_MS = 1000;
-/** How long to wait for others that write; what is done under the lock is safe without it. */
+/** How long to wait for `session.lock`. What is done under it is safe without it. */
 const PATIENCE_MS = 300;
-/** To make the live lock, which others may sweep before its first touch. */
-const MOST_TRIES = 5;
+/** How often to try to make the live lock, which another process may remove before it is complete. */
+const MAX_TRIES = 5;
 const RETRY_MS = { least: 2, most: 12 };
 
 const privateFolders = {
@@ -28,39 +28,39 @@ const privateFolders = {
   mkdir: (path: string, done: (error: NodeJS.ErrnoException | null) => void) => fs.mkdir(path, 0o700, done),
 };
 
-/** Lets go of a lock. Never rejects: a lock that is lost already is let go of. */
+/** Releases a lock. Never rejects: a lock that is already lost counts as released. */
 export type Release = () => Promise<void>;
 
 async function acquire(folder: string, name: string, staleMs: number, onLost: () => void): Promise<Release> {
-  // Not imported at the top: it hooks the exit of the process, and runs without a session must not pay for it.
+  // Imported here because it adds an exit hook to the process, which runs without a session do not need.
   const { lock } = (await import('proper-lockfile')).default;
   const options: LockOptions = {
     realpath: false,
     lockfilePath: join(folder, name),
     stale: staleMs,
-    // Whoever looks may have less patience than this process.
+    // Other processes may use a shorter stale time.
     update: TOUCH_MS,
     fs: privateFolders,
-    // Its own answer would be to throw in a timer, which ends the process.
+    // The default throws in a timer, which ends the process.
     onCompromised: onLost,
   };
-  // Its table of held locks goes by the first argument, so each lock needs one of its own.
+  // proper-lockfile identifies held locks by the first argument, so each lock needs its own.
   const release = await lock(join(folder, name), options);
   return () => release().catch(() => {});
 }
 
-/** Says that this writer is alive, until released. */
+/** Marks this writer as alive, until released. */
 export async function holdLive(folder: string, writer: string, staleMs: number): Promise<Release> {
   let isWanted = true;
   let release: Release = async () => {};
-  const hold = async (tries = MOST_TRIES): Promise<void> => {
+  const hold = async (tries = MAX_TRIES): Promise<void> => {
     try {
       release = await acquire(folder, liveName(writer), staleMs, () => {
-        // The event loop was blocked for too long, or somebody removed the folder. The writer is alive all the same.
+        // The event loop was blocked for too long, or the lock was removed. The writer is still alive.
         if (isWanted) hold().catch(() => {});
       });
     } catch (error) {
-      // Whoever looked while it was half made took it for one that a dead process left, and removed it.
+      // Another process took the incomplete lock for a left-over and removed it.
       const isSwept = isMissing(error) && disk.stat(folder) !== undefined;
       if (!isSwept || tries <= 1) throw error;
       return hold(tries - 1);
@@ -74,14 +74,14 @@ export async function holdLive(folder: string, writer: string, staleMs: number):
   };
 }
 
-/** What the live lock of a writer says: it has ended in good order, it is alive, or it does not answer. */
+/** The state of a writer by its live lock: it has closed the session, it is alive, or it does not respond. */
 export function liveState(folder: string, writer: string, staleMs: number): 'closed' | 'alive' | 'silent' {
   const lock = disk.stat(join(folder, liveName(writer)));
   if (lock === undefined) return 'closed';
   return Date.now() - lock.mtimeMs > staleMs ? 'silent' : 'alive';
 }
 
-/** Does something while no other process does the like, as far as a lock can tell. */
+/** Runs an action under `session.lock`, or without it when other processes hold it for too long. */
 export async function withLock<T>(folder: string, action: () => Promise<T>): Promise<T> {
   const release = await acquireSoon(folder);
   try {
@@ -91,7 +91,6 @@ export async function withLock<T>(folder: string, action: () => Promise<T>): Pro
   }
 }
 
-/** Waits its turn, but not for ever. */
 async function acquireSoon(folder: string): Promise<Release> {
   const until = Date.now() + PATIENCE_MS;
   for (;;) {

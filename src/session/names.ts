@@ -1,9 +1,9 @@
 /**
- * The names of the files of a session, and the part of a batch that a run works on.
+ * The names of the files of a session, and the shard of a batch that a run works on.
  *
  *   session.json                     manifest: a hint for people and tools, rebuildable (manifest.ts)
- *   e000001.epoch                    claim (claims.ts); never deleted, its number never used again
- *   l-000001-1of1-<writer>.log       lane: the journal of one writer (journal.ts)
+ *   e000001.epoch                    claim (claims.ts); never deleted, its number is never used again
+ *   l-000001-1of1-<writer>.log       journal of one writer (journal.ts); `1of1` is its shard
  *   base-000004.log                  all that was recorded before epoch 4 (compaction.ts)
  *   state-000001.json                version of the document of `session.update` (document.ts)
  *   calls-1of1-<writer>.log          starts of calls through lanes (call-log.ts)
@@ -12,34 +12,37 @@
  *   .t-<writer>-<n>                  temporary
  *   quarantine/                      copies of damaged byte ranges
  *
- * <writer> is the process id in base 36 and 80 random bits: no two writers ever have the same name.
+ * <writer> is the process id in base 36 and 80 random bits, so no two writers have the same name.
  */
 
 import { randomBytes } from 'node:crypto';
 
-/** The share of a batch that a run works on: the tasks whose id falls to `index` of `count`, from 1. The whole batch is 1 of 1. */
-export interface Part {
+/**
+ * The tasks of a batch that a run works on: those whose id falls to `index` (from 1) of `count`. The whole
+ * batch is shard 1 of 1. Files and `SessionRun` call it `part`.
+ */
+export interface Shard {
   readonly index: number;
   readonly count: number;
 }
 
 /** The whole batch. */
-export const WHOLE: Part = { index: 1, count: 1 };
+export const WHOLE: Shard = { index: 1, count: 1 };
 
-/** True when two runs on these parts would work on the same tasks. Shards of different counts always may. */
-export function conflicts(a: Part, b: Part): boolean {
+/** True when two shards may have tasks in common. Shards of different counts always may. */
+export function overlap(a: Shard, b: Shard): boolean {
   return a.count !== b.count || a.index === b.index;
 }
 
-/** A lane by its name. */
-export interface LaneName {
+/** The parts of a journal's name. */
+export interface JournalName {
   readonly file: string;
   readonly epoch: number;
-  readonly part: Part;
+  readonly shard: Shard;
 }
 
 const CLAIM = /^e(\d{6,})\.epoch$/;
-const LANE = /^l-(\d{6,})-(\d+)of(\d+)-[0-9a-z]+-[0-9a-f]{20}\.log$/;
+const JOURNAL = /^l-(\d{6,})-(\d+)of(\d+)-[0-9a-z]+-[0-9a-f]{20}\.log$/;
 const CALLS = /^calls-(\d+)of(\d+)-[0-9a-z]+-[0-9a-f]{20}\.log$/;
 const BASE = /^base-(\d{6,})\.log$/;
 const STATE = /^state-(\d{6,})\.json$/;
@@ -53,7 +56,7 @@ export const QUARANTINE = 'quarantine';
 const pad = (n: number): string => String(n).padStart(6, '0');
 let temps = 0;
 
-/** A name for a new writer. */
+/** Returns a name for a new writer. */
 export function newWriter(): string {
   return `${process.pid.toString(36)}-${randomBytes(10).toString('hex')}`;
 }
@@ -63,13 +66,13 @@ export const baseName = (epoch: number): string => `base-${pad(epoch)}.log`;
 export const stateName = (version: number): string => `state-${pad(version)}.json`;
 export const liveName = (writer: string): string => `live-${writer}.lock`;
 export const tempName = (writer: string): string => `.t-${writer}-${temps++}`;
-export const laneName = (epoch: number, { index, count }: Part, writer: string): string =>
+export const journalName = (epoch: number, { index, count }: Shard, writer: string): string =>
   `l-${pad(epoch)}-${index}of${count}-${writer}.log`;
 
-export const callsName = ({ index, count }: Part, writer: string): string =>
+export const callsName = ({ index, count }: Shard, writer: string): string =>
   `calls-${index}of${count}-${writer}.log`;
 
-/** The number in a name, if it is of that kind. */
+/** The number in a name, if the name is of this kind. */
 function numberIn(pattern: RegExp, file: string): number | undefined {
   const digits = pattern.exec(file)?.[1];
   return digits === undefined ? undefined : Number(digits);
@@ -86,24 +89,24 @@ export function tempPid(file: string): number | undefined {
 /** The writer of a live lock. */
 export const liveWriter = (file: string): string | undefined => LIVE.exec(file)?.[1];
 
-/** A temporary file of write-file-atomic that a killed process left. */
+/** True for a temporary file of write-file-atomic. */
 export const isManifestTemp = (file: string): boolean => /^session\.json\.\d+$/.test(file);
 
-/** Whether a file of that name is part of a session. */
+/** True when a file of this name belongs to a session. */
 export function isOurs(file: string): boolean {
   const isFixed = file === MANIFEST || file === MANIFEST_LOCK || file === QUARANTINE || isManifestTemp(file);
-  return isFixed || [CLAIM, LANE, CALLS, BASE, STATE, TEMP, LIVE].some((pattern) => pattern.test(file));
+  return isFixed || [CLAIM, JOURNAL, CALLS, BASE, STATE, TEMP, LIVE].some((pattern) => pattern.test(file));
 }
 
-/** The part whose calls a file holds, by its name. */
-export function callsPart(file: string): Part | undefined {
+/** The shard whose calls a file holds, by its name. */
+export function callsShard(file: string): Shard | undefined {
   const match = CALLS.exec(file);
   return match === null ? undefined : { index: Number(match[1]), count: Number(match[2]) };
 }
 
-/** What the name of a lane says. */
-export function parseLane(file: string): LaneName | undefined {
-  const match = LANE.exec(file);
+/** Parses the name of a journal. */
+export function parseJournalName(file: string): JournalName | undefined {
+  const match = JOURNAL.exec(file);
   if (match === null) return undefined;
-  return { file, epoch: Number(match[1]), part: { index: Number(match[2]), count: Number(match[3]) } };
+  return { file, epoch: Number(match[1]), shard: { index: Number(match[2]), count: Number(match[3]) } };
 }

@@ -1,14 +1,15 @@
 /**
- * Who owns a session: one process, named so that others can find out whether it still exists.
+ * The owner of a session: a process, described so that others can find out whether it still exists.
  *
- * A process id alone is not enough: ids are used again, containers have their own, machines restart. So an owner is host,
- * boot, process id namespace, id and start time; only when all that can be compared says so is it called dead.
+ * A process id alone is not enough: ids are used again, containers have their own, machines restart. So the
+ * owner is described by host, boot, process id namespace, id and start time. It counts as dead only when
+ * these prove it.
  */
 
 import fs from 'node:fs';
 import { hostname } from 'node:os';
 
-/** A process as it describes itself in a claim. */
+/** A process, as described in its claim. */
 export interface Owner {
   readonly host: string;
   readonly bootId: string | undefined;
@@ -23,25 +24,25 @@ export function thisProcess(): Owner {
   return {
     host: hostname(),
     bootId: readText('/proc/sys/kernel/random/boot_id'),
-    pidNamespace: readLink('/proc/self/ns/pid'),
+    pidNamespace: ifReadable(() => fs.readlinkSync('/proc/self/ns/pid')),
     pid: process.pid,
-    pidStart: lookAt(process.pid)?.start,
+    pidStart: readStat(process.pid)?.start,
   };
 }
 
-/** What can be said of an owner from here. */
+/** Whether an owner still runs, as far as this process can find out. */
 export function livenessOf(owner: Owner): 'alive' | 'dead' | 'unknown' {
   const here = thisProcess();
   if (owner.host !== here.host) return 'unknown';
   if (owner.bootId !== here.bootId) return 'dead';
   if (owner.pidNamespace !== here.pidNamespace) return 'unknown';
   if (!exists(owner.pid)) return 'dead';
-  const now = lookAt(owner.pid);
+  const now = readStat(owner.pid);
   if (now === undefined || owner.pidStart === undefined) return 'alive';
   return now.isZombie || now.start !== owner.pidStart ? 'dead' : 'alive';
 }
 
-/** True when a process of this machine with that id exists. */
+/** True when this machine has a process with this id. */
 export function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -51,8 +52,10 @@ export function exists(pid: number): boolean {
   }
 }
 
-/** Fields 3 and 22 of /proc/<pid>/stat, counted behind the name, which may hold spaces. */
-function lookAt(pid: number): { readonly isZombie: boolean; readonly start: string | undefined } | undefined {
+/** Reads fields 3 and 22 of /proc/<pid>/stat, counted after the name, which may contain spaces. */
+function readStat(
+  pid: number,
+): { readonly isZombie: boolean; readonly start: string | undefined } | undefined {
   const stat = readText(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -60,16 +63,12 @@ function lookAt(pid: number): { readonly isZombie: boolean; readonly start: stri
 }
 
 function readText(path: string): string | undefined {
-  try {
-    return fs.readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
+  return ifReadable(() => fs.readFileSync(path, 'utf8').trim());
 }
 
-function readLink(path: string): string | undefined {
+function ifReadable<T>(read: () => T): T | undefined {
   try {
-    return fs.readlinkSync(path);
+    return read();
   } catch {
     return undefined;
   }

@@ -1,20 +1,21 @@
 /**
- * Reads pieces of files by pages, and keeps the newest pages.
+ * Reads parts of files by pages, and keeps the pages used last.
  *
- * Outcomes stand in the order in which tasks ended, and are read in the order of the batch: several places of a file at a time.
+ * Outcomes are stored in the order in which tasks ended and read in the order of the batch, so reading
+ * alternates between several places of a file.
  */
 
 import { disk } from './disk.js';
 
 const PAGE_BYTES = 64 * 1024;
-const MOST_PAGES = 64;
+const MAX_PAGES = 64;
 
 /** The pages of the files of one session. */
 export class PageCache {
-  /** By file and page; the one that was used last stands last. */
+  /** By file and page, the one used last at the end. */
   readonly #pages = new Map<string, Buffer>();
 
-  /** The bytes, as text. Fewer where the file ends. */
+  /** Returns a range as text; less where the file ends. */
   text(fd: number, offset: number, length: number): string {
     const first = Math.floor(offset / PAGE_BYTES);
     const last = Math.floor((offset + length - 1) / PAGE_BYTES);
@@ -30,7 +31,7 @@ export class PageCache {
     this.#pages.delete(name);
     const page = known ?? this.#read(fd, number);
     this.#pages.set(name, page);
-    if (this.#pages.size > MOST_PAGES) {
+    if (this.#pages.size > MAX_PAGES) {
       const [oldest] = this.#pages.keys();
       if (oldest !== undefined) this.#pages.delete(oldest);
     }

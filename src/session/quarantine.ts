@@ -1,6 +1,4 @@
-/**
- * Quarantine: copies of damaged byte ranges, so that nothing is thrown away that somebody may want to look at.
- */
+/** Quarantine: copies of damaged byte ranges, so that they can be examined later. */
 
 import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
@@ -10,32 +8,36 @@ import { QUARANTINE } from './names.js';
 
 const PIECE_BYTES = 1024 * 1024;
 
-/** Copies what is damaged. @returns for each damage what to tell */
+/** Copies damaged ranges. Returns a description of each. */
 export async function setAside(folder: string, damages: readonly Damage[]): Promise<string[]> {
   if (damages.length === 0) return [];
   const place = makeQuarantine(folder);
-  const told: string[] = [];
+  const descriptions: string[] = [];
   for (const damage of damages) {
     const copy = await copyRange(
       folder,
       damage,
       join(place, `${damage.file}.${damage.offset}-${damage.bytes}`),
     );
-    told.push(describeDamage(damage) + (copy ? `, set aside in ${QUARANTINE}/` : ''));
+    descriptions.push(describeDamage(damage) + (copy ? `, set aside in ${QUARANTINE}/` : ''));
   }
   await syncFolder(place);
-  return told;
+  return descriptions;
 }
 
-/** Makes the folder for what is set aside. @throws {@link HeddleError} HEDDLE_SESSION_INVALID when it leads elsewhere */
+/**
+ * Makes the folder for the copies.
+ *
+ * @throws {@link HeddleError} HEDDLE_SESSION_INVALID when it is not a folder
+ */
 export function makeQuarantine(folder: string): string {
   const place = join(folder, QUARANTINE);
   disk.makeFolder(place);
   if (disk.stat(place)?.isDirectory() === true) return place;
-  throw new HeddleError('HEDDLE_SESSION_INVALID', `${place} is no folder; remove it`);
+  throw new HeddleError('HEDDLE_SESSION_INVALID', `${place} is not a folder; remove it`);
 }
 
-/** A damage in words. */
+/** Describes a damage. */
 export function describeDamage({ file, offset, bytes, reason }: Damage): string {
   if (reason === 'missing') return `${file} (${bytes} bytes) is missing`;
   return `${file} at byte ${offset}: ${bytes === 0 ? '' : `${bytes} bytes, `}${reason}`;

@@ -1,8 +1,9 @@
 /**
- * What is recorded: for each task of a session its status and where its line stands. Values stay on the disk until they are read.
+ * What is recorded: the status of each task of a session, and the place of its line. Values stay on the disk
+ * until they are read.
  *
- * About 45 bytes a task, in typed arrays. Slots are those of the id table; a slot without a status is a task that was seen
- * in this batch and has no outcome yet.
+ * About 45 bytes a task, in typed arrays. Slots are those of the id table. A slot without a status is a task
+ * of this batch that has no outcome yet.
  */
 
 import { HeddleError } from '../protocol/errors.js';
@@ -15,39 +16,39 @@ import { type OutcomeOnDisk, parseRecord } from './record.js';
 const NONE = 0;
 const SUCCEEDED = 1;
 const FAILED = 2;
-/** Added to the status of a task that the newest batch does not have. */
+/** Added to the status of a task that the newest batch no longer has. */
 const GONE = 4;
-/** Added when a task stands elsewhere in the batch than its line says. */
+/** Added when a task has another index in the batch than in its line. */
 const MOVED = 8;
-/** Added when that is so since this run, and is not on the disk yet. */
+/** Added when that is not on the disk yet. */
 const MOVED_NOW = 16;
 const STATUS = 3;
 const FILE_UNIT = 2 ** 40;
 /** File and offset share the 53 bits of a number. */
-const MOST_FILES = 8000;
+const MAX_FILES = 8000;
 
-/** An attempt that began and of which nothing more was recorded. */
+/** An attempt that began and has no recorded end. */
 export interface StartedAttempt {
   readonly attempt: number;
   readonly at: number;
 }
 
-/** A file whose lines are read again. */
+/** A file from which outcomes are read. */
 interface ReadFile {
   readonly name: string;
   readonly fd: number;
 }
 
-/** The tasks of a session that have an outcome. */
+/** The recorded tasks of a session. */
 export class Recorded {
   readonly ids: IdTable = new IdTable();
-  /** By id: attempts that were cut off, or are in progress. */
+  /** By id: attempts that are in progress, or were cut off. */
   readonly started = new Map<string, StartedAttempt>();
-  /** By id: jobs elsewhere that tasks without an outcome wait for. */
+  /** By id: jobs that tasks without an outcome wait for. */
   readonly jobs = new Map<string, Job>();
   /** Tasks with an outcome that are not gone. */
   readonly counts = { succeeded: 0, failed: 0 };
-  /** Lines that a later one of the same task replaced. */
+  /** Lines that were replaced by a later one of the same task. */
   superseded = 0;
   readonly #files: ReadFile[] = [];
   readonly #pages = new PageCache();
@@ -56,16 +57,18 @@ export class Recorded {
   #length = new Uint32Array(1024);
   #index = new Uint32Array(1024);
 
-  /** Adds a file whose lines will be told; its descriptor is closed by `close`. */
+  /** Adds a file whose lines will be added. `close` closes its descriptor. */
   addFile(name: string, fd: number): number {
-    if (this.#files.length >= MOST_FILES) {
-      const message = `The session has more than ${MOST_FILES} lanes; run the whole batch once, without a shard: that joins them`;
+    if (this.#files.length >= MAX_FILES) {
+      const message =
+        `The session has more than ${MAX_FILES} journals; ` +
+        'run the whole batch once without a shard, which joins them';
       throw new HeddleError('HEDDLE_SESSION_DAMAGED', message);
     }
     return this.#files.push({ name, fd }) - 1;
   }
 
-  /** Takes an outcome whose id stands in bytes. */
+  /** Adds an outcome of an earlier run; its id is given in ASCII. */
   add(
     bytes: Uint8Array,
     idAt: number,
@@ -76,31 +79,26 @@ export class Recorded {
     length: number,
   ): void {
     const slot = this.ids.addBytes(bytes, idAt);
-    this.#reserve(slot);
     if (this.started.size + this.jobs.size > 0) this.#settle(this.ids.idAt(slot));
-    if (this.#status[slot] !== NONE) this.superseded++;
     this.#setStatus(slot, status);
     this.#index[slot] = index;
     this.#where[slot] = file * FILE_UNIT + offset;
     this.#length[slot] = length;
   }
 
-  /** Takes an outcome of this run: it counts, and is not read back. */
+  /** Counts an outcome of this run, which will not be read back. */
   note(id: string, status: 'succeeded' | 'failed'): void {
-    const slot = this.ids.add(id);
-    this.#reserve(slot);
-    if (this.#status[slot] !== NONE) this.superseded++;
-    this.#setStatus(slot, status);
+    this.#setStatus(this.ids.add(id), status);
     this.#settle(id);
   }
 
-  /** The attempt has ended: its work goes on elsewhere. */
+  /** The attempt has ended with a job that the task waits for. */
   submitted(id: string, job: Job): void {
     this.started.delete(id);
     this.jobs.set(id, job);
   }
 
-  /** The slot of a task; a new one, without a status, if it is not known. */
+  /** Returns the slot of a task; a new one, without a status, for a new task. */
   slotOf(id: string): number {
     const slot = this.ids.add(id);
     this.#reserve(slot);
@@ -123,12 +121,12 @@ export class Recorded {
     this.#status[slot] = (this.#status[slot] as number) ^ GONE;
   }
 
-  /** Where a task stands in the newest batch that had it. */
+  /** The index of a task in the newest batch that had it. */
   indexAt(slot: number): number {
     return this.#index[slot] as number;
   }
 
-  /** @param isNew - it is not on the disk yet */
+  /** @param isNew - the index is not on the disk yet */
   setIndex(slot: number, index: number, isNew: boolean): void {
     this.#index[slot] = index;
     this.#status[slot] = (this.#status[slot] as number) | MOVED | (isNew ? MOVED_NOW : 0);
@@ -142,7 +140,7 @@ export class Recorded {
     return ((this.#status[slot] as number) & MOVED) !== 0;
   }
 
-  /** Every slot with an outcome, in the order of their lines on disk. */
+  /** The slots with an outcome on disk, in the order of their lines. */
   slots(): Uint32Array {
     const slots = new Uint32Array(this.ids.size);
     let count = 0;
@@ -157,13 +155,16 @@ export class Recorded {
     if (file === undefined) {
       throw new HeddleError(
         'HEDDLE_CLOSED',
-        'Outcomes of an earlier run can be read no more: the runtime, or the run, was closed before they were taken',
+        'Outcomes of earlier runs cannot be read any more: ' +
+          'the run or its runtime was closed before they were read',
       );
     }
     return this.#pages.text(file.fd, where % FILE_UNIT, this.#length[slot] as number);
   }
 
-  /** @throws {@link HeddleError} HEDDLE_SESSION_DAMAGED when it is not what was there when the session was opened */
+  /**
+   * @throws {@link HeddleError} HEDDLE_SESSION_DAMAGED when the line has changed since the session was opened
+   */
   read(slot: number): OutcomeOnDisk {
     const line = this.lineAt(slot);
     try {
@@ -175,7 +176,7 @@ export class Recorded {
     throw this.changed(slot);
   }
 
-  /** The error for a line that is not what was there when the session was opened. */
+  /** The error for a line that has changed since the session was opened. */
   changed(slot: number): HeddleError {
     const file = this.#files[Math.floor((this.#where[slot] as number) / FILE_UNIT)];
     return new HeddleError(
@@ -194,6 +195,8 @@ export class Recorded {
   }
 
   #setStatus(slot: number, status: 'succeeded' | 'failed'): void {
+    this.#reserve(slot);
+    if (this.#status[slot] !== NONE) this.superseded++;
     const before = this.isGone(slot) ? undefined : this.statusAt(slot);
     if (before !== undefined) this.counts[before]--;
     this.counts[status]++;

@@ -1,15 +1,17 @@
 /**
- * Recovery: what a session holds, read from its base and its lanes.
+ * Recovery: reads what a session holds from its base and its journals.
  *
  * Which bytes count:
- *   1. The base of the highest epoch holds all that was recorded before its epoch; older lanes and bases are left-overs. Should that
- *      base be damaged, left-over lanes help out: they count as if they stood in front of it.
- *   2. A lane is sealed when the head of a lane with a higher epoch and an overlapping part exists: the highest such head says how
- *      many of its bytes count (none, if it does not name the lane). Its writer was fenced before that length was read.
- *   3. A lane that nobody sealed counts up to its last good frame.
- * Records merge in the order base, lanes by epoch; of one task the last one counts.
+ *   1. The base of the highest epoch holds all that was recorded before its epoch; older journals and bases
+ *      are left-overs. If that base is damaged, left-over journals count as if they came before it.
+ *   2. A journal is sealed when there is a journal with a higher epoch, an overlapping shard and a readable
+ *      head. The highest such head says how many of its bytes count (none, if it does not name the journal).
+ *      The writer of the sealed journal was fenced before that length was read.
+ *   3. A journal that is not sealed counts up to its last good frame.
+ * Records merge in the order base, journals by epoch; the last record of a task counts.
  *
- * Reading takes no lock. A file that vanishes meanwhile means that somebody compacted the session: reading starts again.
+ * Reading takes no lock. A file that vanishes meanwhile means that the session was compacted: reading starts
+ * again.
  */
 
 import { join } from 'node:path';
@@ -17,16 +19,25 @@ import { disk, isMissing } from './disk.js';
 import { FORMAT, newerFormat } from './format.js';
 import { type Damage, firstFrame, type Scan, scanFrames } from './frames.js';
 import type { Identity } from './manifest.js';
-import { baseEpoch, baseName, claimEpoch, conflicts, type LaneName, type Part, parseLane } from './names.js';
-import { type BodyReader, type Note, readBody } from './record.js';
+import {
+  baseEpoch,
+  baseName,
+  claimEpoch,
+  type JournalName,
+  overlap,
+  parseJournalName,
+  type Shard,
+} from './names.js';
+import { type BodyReader, readBody, type SessionNote } from './record.js';
 import { Recorded } from './recorded.js';
 
-/** The first line of a lane or a base. */
+/** The first line of a journal or a base. */
 export interface Head {
   readonly format: number;
   readonly epoch: number;
-  readonly part: Part;
-  /** Bytes that count of each older lane that this one overlaps and that is still needed. */
+  /** The shard; `part` on disk. */
+  readonly part: Shard;
+  /** Bytes that count of each older journal that is still needed and whose shard overlaps. */
   readonly seals: Readonly<Record<string, number>>;
   readonly identity: Identity;
 }
@@ -34,26 +45,27 @@ export interface Head {
 /** What was found in a session. */
 export interface Recovery {
   readonly recorded: Recorded;
-  /** Bytes that count of each lane that is still needed. */
-  readonly lanes: Readonly<Record<string, number>>;
+  /** Bytes that count of each journal that is still needed. */
+  readonly journals: Readonly<Record<string, number>>;
+  /** Epoch of the base, if there is one. */
   readonly base: number | undefined;
-  /** From the newest head that can be read. */
+  /** From the newest readable head. */
   readonly identity: Identity | undefined;
   readonly damages: readonly Damage[];
-  /** Bytes of commits that nobody was told of. */
+  /** Bytes of commits that were never acknowledged. */
   readonly tornBytes: number;
 }
 
-/** What is known beforehand. */
+/** How to read a session. */
 export interface RecoveryOptions {
-  /** Bytes of lanes that were once told to be durable, from the manifest. */
+  /** Bytes of journals that are known to be durable, from the manifest. */
   readonly marks: Readonly<Record<string, number>>;
-  /** Syncs what counts: who builds on it must not lose it. */
+  /** Sync what counts, because a writer builds on it. */
   readonly sync: boolean;
 }
 
-/** How often reading begins again because files vanish. */
-export const MOST_TRIES = 20;
+/** How often reading starts again because files vanish. */
+export const MAX_TRIES = 20;
 
 /** Reads a session. @throws {@link HeddleError} HEDDLE_SESSION_FORMAT, and errors of the file system */
 export async function recover(folder: string, options: RecoveryOptions): Promise<Recovery> {
@@ -63,16 +75,20 @@ export async function recover(folder: string, options: RecoveryOptions): Promise
       return await attempt.run();
     } catch (error) {
       attempt.recorded.close();
-      if (!isMissing(error) || tries === MOST_TRIES) throw error;
+      if (!isMissing(error) || tries === MAX_TRIES) throw error;
     }
   }
 }
 
-interface OpenLane extends LaneName {
+/** A file whose lines are read. `number` is the one that {@link Recorded} gave it. */
+interface OpenFile {
+  readonly file: string;
   readonly fd: number;
   readonly number: number;
-  head: Head | undefined;
+  readonly head: Head | undefined;
 }
+
+type OpenJournal = OpenFile & JournalName;
 
 class RecoveryAttempt implements BodyReader {
   readonly recorded = new Recorded();
@@ -92,89 +108,83 @@ class RecoveryAttempt implements BodyReader {
 
   async run(): Promise<Recovery> {
     const files = disk.list(this.#folder);
-    const base = this.#chooseBase(files);
-    const isBaseSound = base === 0 || (await this.#readBase(base));
-    const lanes = await this.#openLanes(
-      files.flatMap((file) => parseLane(file) ?? []).filter(({ epoch }) => epoch >= base || !isBaseSound),
-    );
-    const ends: Record<string, number> = {};
-    let isBaseDue = !isBaseSound;
-    for (const lane of lanes) {
-      if (isBaseDue && lane.epoch >= base) {
-        await this.#readBaseAgain(base);
-        isBaseDue = false;
-      }
-      const sealedAt = sealOf(lane, lanes);
-      const atLeast = sealedAt === undefined ? (this.#options.marks[lane.file] ?? 0) : 0;
-      if (this.#options.sync && sealedAt === undefined) await disk.sync(lane.fd);
-      const scan = await this.#scan(lane.file, lane.fd, lane.number, sealedAt, atLeast);
-      if (sealedAt !== 0) ends[lane.file] = sealedAt === undefined ? scan.end : Math.min(scan.end, sealedAt);
-    }
-    this.#findMissing(lanes, base);
+    const epoch = this.#chooseBase(files);
+    const base = epoch === 0 ? undefined : await this.#open(baseName(epoch));
+    const isSound = base === undefined || (await this.#readBase(base));
+    const names = files
+      .flatMap((file) => parseJournalName(file) ?? [])
+      .filter((name) => name.epoch >= epoch || !isSound)
+      .sort((a, b) => a.epoch - b.epoch);
+    const journals: OpenJournal[] = [];
+    for (const name of names) journals.push({ ...name, ...(await this.#open(name.file)) });
+    const older = journals.filter((journal) => journal.epoch < epoch);
+    const ends = new Map<string, number>();
+    for (const journal of older) await this.#readJournal(journal, journals, ends);
+    if (older.length > 0) await this.#readBaseAgain(epoch);
+    for (const journal of journals.slice(older.length)) await this.#readJournal(journal, journals, ends);
+    this.#findMissing(journals, epoch);
     return {
       recorded: this.recorded,
-      lanes: ends,
-      base: base === 0 ? undefined : base,
-      identity: lanes.findLast(({ head }) => head !== undefined)?.head?.identity ?? this.#baseIdentity,
+      journals: Object.fromEntries(ends),
+      base: base === undefined ? undefined : epoch,
+      identity: (journals.findLast(({ head }) => head !== undefined)?.head ?? base?.head)?.identity,
       damages: this.#damages,
       tornBytes: this.#tornBytes,
     };
   }
 
-  #baseIdentity: Identity | undefined;
+  async #open(file: string): Promise<OpenFile> {
+    const fd = disk.openToRead(join(this.#folder, file));
+    const number = this.recorded.addFile(file, fd);
+    return { file, fd, number, head: headOf((await firstFrame(fd, file))?.body) };
+  }
 
-  /** The newest base that an owner of this session can have written: with a base goes a lane or a claim. Others are told. */
+  /** Returns the epoch of the newest base of an owner of this session, who left a journal or a claim. */
   #chooseBase(files: readonly string[]): number {
-    const owners = Math.max(0, ...files.map((file) => claimEpoch(file) ?? parseLane(file)?.epoch ?? 0));
-    const bases = files.flatMap((file) => baseEpoch(file) ?? []);
+    const owners = Math.max(
+      0,
+      ...files.map((file) => claimEpoch(file) ?? parseJournalName(file)?.epoch ?? 0),
+    );
     const isOwned = (epoch: number) => owners === 0 || epoch <= owners;
+    const bases = files.flatMap((file) => baseEpoch(file) ?? []);
     for (const epoch of bases.filter((each) => !isOwned(each)))
       this.#damages.push({ file: baseName(epoch), offset: 0, bytes: 0, reason: 'foreign' });
     return Math.max(0, ...bases.filter(isOwned));
   }
 
-  /** Reads the base and says whether it is whole. */
-  async #readBase(epoch: number): Promise<boolean> {
-    const name = baseName(epoch);
-    const fd = disk.openToRead(join(this.#folder, name));
-    const number = this.recorded.addFile(name, fd);
-    const frame = await firstFrame(fd, name);
-    this.#baseIdentity = headOf(frame?.body)?.identity;
+  /** Reads the base. Returns whether it is whole. */
+  async #readBase(base: OpenFile): Promise<boolean> {
     const before = this.#damages.length;
     this.#isClosed = false;
-    const scan = await this.#scan(name, fd, number, disk.sizeOf(fd), 0);
-    if (!this.#isClosed && this.#damages.length === before)
-      this.#damages.push({ file: name, offset: scan.end, bytes: 0, reason: 'cut off' });
-    return this.#damages.length === before;
+    const scan = await this.#scan(base, disk.sizeOf(base.fd), 0);
+    const isWhole = this.#damages.length === before;
+    if (!this.#isClosed && isWhole)
+      this.#damages.push({ file: base.file, offset: scan.end, bytes: 0, reason: 'cut off' });
+    return this.#isClosed && isWhole;
   }
 
-  /** Behind older lanes, for what it says of a task is newer. Its damages are known by now. */
+  /** Reads the base after older journals, because its records are newer. Its damages are known already. */
   async #readBaseAgain(epoch: number): Promise<void> {
-    const name = baseName(epoch);
-    const fd = disk.openToRead(join(this.#folder, name));
+    const base = await this.#open(baseName(epoch));
     const known = this.#damages.length;
-    await this.#scan(name, fd, this.recorded.addFile(name, fd), disk.sizeOf(fd), 0);
+    await this.#scan(base, disk.sizeOf(base.fd), 0);
     this.#damages.length = known;
   }
 
-  async #openLanes(names: LaneName[]): Promise<OpenLane[]> {
-    const lanes: OpenLane[] = [];
-    for (const name of names.sort((a, b) => a.epoch - b.epoch)) {
-      const fd = disk.openToRead(join(this.#folder, name.file));
-      const number = this.recorded.addFile(name.file, fd);
-      const head = headOf((await firstFrame(fd, name.file))?.body);
-      lanes.push({ ...name, fd, number, head });
-    }
-    return lanes;
+  async #readJournal(
+    journal: OpenJournal,
+    journals: readonly OpenJournal[],
+    ends: Map<string, number>,
+  ): Promise<void> {
+    const { file, fd } = journal;
+    const sealedAt = sealOf(journal, journals);
+    const isSealed = sealedAt !== undefined;
+    if (this.#options.sync && !isSealed) await disk.sync(fd);
+    const { end } = await this.#scan(journal, sealedAt, isSealed ? 0 : (this.#options.marks[file] ?? 0));
+    if (sealedAt !== 0) ends.set(file, end);
   }
 
-  async #scan(
-    file: string,
-    fd: number,
-    number: number,
-    sealedAt: number | undefined,
-    atLeast: number,
-  ): Promise<Scan> {
+  async #scan({ file, fd, number }: OpenFile, sealedAt: number | undefined, atLeast: number): Promise<Scan> {
     this.#file = number;
     const scan = await scanFrames(fd, file, { sealedAt, atLeast }, ({ body, at }) => {
       this.#body = body;
@@ -190,7 +200,7 @@ class RecoveryAttempt implements BodyReader {
     this.recorded.add(this.#body, idAt, status, index, this.#file, this.#bodyAt + from, to - from);
   }
 
-  onNote(note: Note): void {
+  onNote(note: SessionNote): void {
     const { recorded } = this;
     if ('@started' in note) {
       const [id, attempt, at] = note['@started'];
@@ -211,31 +221,31 @@ class RecoveryAttempt implements BodyReader {
     }
   }
 
-  /** Lanes that count, by a head or by the manifest, and are not there. */
-  #findMissing(lanes: readonly OpenLane[], base: number): void {
-    const there = new Set(lanes.map(({ file }) => file));
+  /** Reports journals that are missing, although a head or the manifest names them. */
+  #findMissing(journals: readonly OpenJournal[], base: number): void {
+    const there = new Set(journals.map(({ file }) => file));
     const named = [
       Object.entries(this.#options.marks),
-      ...lanes.map(({ head }) => Object.entries(head?.seals ?? {})),
+      ...journals.map(({ head }) => Object.entries(head?.seals ?? {})),
     ];
     for (const [file, bytes] of new Map(named.flat())) {
-      const lane = parseLane(file);
-      if (lane === undefined || lane.epoch < base || there.has(file)) continue;
-      const due = sealOf(lane, lanes) ?? bytes;
+      const journal = parseJournalName(file);
+      if (journal === undefined || journal.epoch < base || there.has(file)) continue;
+      const due = sealOf(journal, journals) ?? bytes;
       if (due > 0) this.#damages.push({ file, offset: 0, bytes: due, reason: 'missing' });
     }
   }
 }
 
-/** How many bytes of a lane count, if somebody sealed it. */
-function sealOf(lane: LaneName, lanes: readonly OpenLane[]): number | undefined {
-  const sealing = lanes.findLast(
-    ({ epoch, part, head }) => head !== undefined && epoch > lane.epoch && conflicts(part, lane.part),
+/** How many bytes of a journal count; undefined when it is not sealed. */
+function sealOf(journal: JournalName, journals: readonly OpenJournal[]): number | undefined {
+  const sealing = journals.findLast(
+    ({ epoch, shard, head }) => head !== undefined && epoch > journal.epoch && overlap(shard, journal.shard),
   );
-  return sealing === undefined ? undefined : (sealing.head?.seals[lane.file] ?? 0);
+  return sealing === undefined ? undefined : (sealing.head?.seals[journal.file] ?? 0);
 }
 
-/** The head in the first frame of a file, if there is one. */
+/** Returns the head from the first frame of a file, if there is one. */
 export function headOf(body: Buffer | undefined): Head | undefined {
   if (body === undefined) return undefined;
   const line = body.toString('utf8', 0, body.indexOf('\n'));

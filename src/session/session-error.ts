@@ -1,6 +1,4 @@
-/**
- * Errors of the file system, in the words of heddle: what could not be done, why, and what to do about it.
- */
+/** Turns errors of the file system into errors of heddle: what failed, why, and what to do about it. */
 
 import { HeddleError, isHeddleError } from '../protocol/errors.js';
 
@@ -14,31 +12,28 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENFILE: 'too many files are open on this machine',
   EIO: 'the disk reported an error; check its health',
   ENAMETOOLONG: 'the name is too long; use a shorter one',
-  ENOENT: 'the folder is not there any more; put it back',
+  ENOENT: 'the folder has gone; put it back',
 };
 
-/** The error of a session that could not be written or read, with what to do. Errors of heddle stay as they are. */
+/**
+ * Returns the error for a session that could not be written or read. Errors of heddle are returned unchanged.
+ */
 export function sessionError(folder: string, error: unknown): HeddleError {
   if (isHeddleError(error)) return error;
   const { code, message, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined || !(error instanceof Error)) throw error;
-  // A folder that is there already is no error of mkdir -p: what stands there is something else.
+  // `mkdir -p` accepts an existing folder, so what exists there is something else.
   const isInTheWay = code === 'ENOTDIR' || (code === 'EEXIST' && syscall === 'mkdir');
   if (isInTheWay || code === 'ELOOP') {
     const what =
       code === 'ELOOP' ? 'a symbolic link stands where a file should' : 'a file stands where a folder should';
-    return new HeddleError(
-      'HEDDLE_SESSION_INVALID',
-      `The session ${folder} cannot be used: ${what} (${message})`,
-      {
-        cause: error,
-      },
-    );
+    const text = `The session ${folder} cannot be used: ${what} (${message})`;
+    return new HeddleError('HEDDLE_SESSION_INVALID', text, { cause: error });
   }
   const advice = ADVICE[code] ?? message;
   return new HeddleError(
     'HEDDLE_SESSION_WRITE',
-    `The session ${folder} cannot be written: ${advice}. What was recorded is kept; resume when that is mended`,
+    `The session ${folder} cannot be written: ${advice}. What was recorded is kept; fix this and resume`,
     { cause: error },
   );
 }

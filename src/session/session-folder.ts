@@ -1,14 +1,12 @@
-/**
- * What can be told of session folders from outside, by the names of their files and the manifest: little has to be loaded for it.
- */
+/** What the file names and the manifest of a session folder show. Needs little code to be loaded. */
 
 import { join } from 'node:path';
 import { disk, isMissing } from './disk.js';
 import { readManifest } from './manifest.js';
-import { claimEpoch, MANIFEST, parseLane, stateVersion } from './names.js';
+import { claimEpoch, MANIFEST, parseJournalName, stateVersion } from './names.js';
 import { sessionError } from './session-error.js';
 
-/** True when a session stands there. */
+/** True when the folder holds a session. */
 export function isSession(folder: string): boolean {
   try {
     const files = disk.list(folder);
@@ -21,7 +19,7 @@ export function isSession(folder: string): boolean {
   }
 }
 
-/** When something was last written to a session, in ms since the epoch, and how large it is. */
+/** The size of a session, and when it was last written to, in ms since 1970. */
 export function readSize(folder: string): { readonly bytes: number; readonly changedAt: number } {
   let bytes = 0;
   let changedAt = 0;
@@ -29,12 +27,13 @@ export function readSize(folder: string): { readonly bytes: number; readonly cha
     const stats = disk.stat(join(folder, file));
     if (stats === undefined) continue;
     bytes += stats.size;
-    if (parseLane(file) !== undefined || file === MANIFEST) changedAt = Math.max(changedAt, stats.mtimeMs);
+    if (parseJournalName(file) !== undefined || file === MANIFEST)
+      changedAt = Math.max(changedAt, stats.mtimeMs);
   }
   return { bytes, changedAt };
 }
 
-/** The names in a folder of sessions. */
+/** The names of the sessions in a folder. */
 export function listFolder(folder: string): string[] {
   try {
     return disk.list(folder).filter((name) => isSession(join(folder, name)));

@@ -1,5 +1,6 @@
 /**
- * A session as readers see it: what is recorded, who works on it, what is damaged. Takes no lock and changes nothing, but for `repair`.
+ * Reading a session: what is recorded, which runs work on it, what is damaged. Takes no lock. Only `repair`
+ * and `removeSession` change anything.
  */
 
 import { join } from 'node:path';
@@ -8,48 +9,53 @@ import { currentClaims } from './claims.js';
 import { disk } from './disk.js';
 import { isSoundState } from './document.js';
 import type { Damage } from './frames.js';
-import { STALE_MS } from './limits.js';
 import { type Identity, type RunState, readManifest } from './manifest.js';
-import { claimEpoch, isOurs, MANIFEST, stateVersion } from './names.js';
-import { identityIn, isOwned } from './open-session.js';
+import { claimEpoch, isOurs, MANIFEST, stateVersion, WHOLE } from './names.js';
+import { identityIn, isOwned, refuseLiveOwners } from './open-session.js';
 import { describeDamage, makeQuarantine } from './quarantine.js';
 import type { OutcomeOnDisk } from './record.js';
 import { type Recovery, recover } from './recovery.js';
 import { sessionError } from './session-error.js';
 import { isSession } from './session-folder.js';
 import { SessionWriter } from './session-writer.js';
+import { STALE_MS } from './stale-times.js';
 
-/** A run that works, or worked, on a session. */
+/** The newest run of a shard. */
 export interface SessionRun extends RunState {
   /** `1of1`, or `2of8` for a shard. */
   readonly part: string;
-  /** Its process lives and has the session open. A run that says `running` and is not alive was killed. */
+  /** Its process lives and has the session open. A run that is `running` and not alive was killed. */
   readonly isAlive: boolean;
 }
 
-/** How a session stands. */
+/** The state of a session. */
 export interface SessionStatus {
   readonly path: string;
   readonly identity: Identity | undefined;
   readonly succeeded: number;
   readonly failed: number;
-  /** Tasks with an outcome that the newest batch has no longer. */
+  /** Tasks with an outcome that the newest batch no longer has. */
   readonly removed: number;
-  /** Attempts that began and have no outcome: in progress, or cut off. Only of tasks that ask for it. */
+  /**
+   * Attempts that began and have no outcome: in progress, or cut off. Counted only for tasks that ask for it.
+   */
   readonly started: number;
-  /** Length of the batch, if a run told it. */
+  /** Length of the batch, if a run has reported it. */
   readonly total: number | undefined;
   readonly runs: readonly SessionRun[];
-  /** What is damaged, in words. */
+  /** Descriptions of what is damaged. */
   readonly damages: readonly string[];
 }
 
-/** Reads a session; its files are held open until `recorded.close()`. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _WRITE */
-async function load(folder: string): Promise<Recovery> {
+/**
+ * Runs an action on an existing session.
+ *
+ * @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _WRITE
+ */
+async function within<T>(folder: string, action: () => T | Promise<T>): Promise<T> {
   if (!isSession(folder)) throw notFound(folder);
   try {
-    const found = readManifest(folder);
-    return await recover(folder, { marks: found.kind === 'sound' ? found.manifest.marks : {}, sync: false });
+    return await action();
   } catch (error) {
     throw sessionError(folder, error);
   }
@@ -60,29 +66,30 @@ function notFound(folder: string): HeddleError {
   return new HeddleError('HEDDLE_SESSION_NOT_FOUND', message);
 }
 
-/** Reads a session and lets go of it. */
+/** Reads a session. Its files stay open until `recorded.close()`. */
+function load(folder: string): Promise<Recovery> {
+  return within(folder, () => {
+    const found = readManifest(folder);
+    return recover(folder, { marks: found.kind === 'sound' ? found.manifest.marks : {}, sync: false });
+  });
+}
+
+/** Reads a session, and closes its files after `use`. */
 async function withRecovery<T>(folder: string, use: (recovery: Recovery) => T): Promise<T> {
   const recovery = await load(folder);
   try {
-    return use(recovery);
-  } catch (error) {
-    throw sessionError(folder, error);
+    return await within(folder, () => use(recovery));
   } finally {
     recovery.recorded.close();
   }
 }
 
-/** What a session is about. */
-export async function readIdentity(folder: string): Promise<Identity | undefined> {
-  if (!isSession(folder)) throw notFound(folder);
-  try {
-    return await identityIn(folder);
-  } catch (error) {
-    throw sessionError(folder, error);
-  }
+/** Returns the identity of a session; undefined when nothing was recorded yet. */
+export function readIdentity(folder: string): Promise<Identity | undefined> {
+  return within(folder, () => identityIn(folder));
 }
 
-/** How the session stands now; also while a run works on it. */
+/** Returns the current state of a session, also while a run works on it. */
 export function readStatus(folder: string): Promise<SessionStatus> {
   return withRecovery(folder, (recovery) => {
     const { recorded, identity } = recovery;
@@ -118,7 +125,7 @@ export interface OutcomeFilter {
   readonly status?: 'succeeded' | 'failed' | undefined;
 }
 
-/** The recorded outcomes in the order of the newest batch. Those that it has no longer are left out. */
+/** Yields the recorded outcomes in the order of the newest batch, without those that it no longer has. */
 export async function* readOutcomes(
   folder: string,
   { status }: OutcomeFilter = {},
@@ -135,29 +142,32 @@ export async function* readOutcomes(
   }
 }
 
-/** Checks every checksum. */
+/** Checks every checksum of a session. */
 export function findDamages(folder: string): Promise<readonly Damage[]> {
   return withRecovery(folder, (recovery) => damagesOf(folder, recovery));
 }
 
 function damagesOf(folder: string, recovery: Recovery): readonly Damage[] {
   const damages = [...recovery.damages];
+  const whole = (file: string, bytes: number, reason: string) =>
+    damages.push({ file, offset: 0, bytes, reason });
+  const files = disk.list(folder);
   const found = readManifest(folder);
-  if (found.kind === 'damaged')
-    damages.push({ file: MANIFEST, offset: 0, bytes: found.bytes, reason: found.reason });
-  const hasRuns = disk.list(folder).some((file) => claimEpoch(file) !== undefined);
-  if (found.kind === 'missing' && hasRuns)
-    damages.push({ file: MANIFEST, offset: 0, bytes: 0, reason: 'missing' });
-  for (const file of disk.list(folder)) {
+  if (found.kind === 'damaged') whole(MANIFEST, found.bytes, found.reason);
+  const hasRuns = files.some((file) => claimEpoch(file) !== undefined);
+  if (found.kind === 'missing' && hasRuns) whole(MANIFEST, 0, 'missing');
+  for (const file of files) {
     const version = stateVersion(file);
-    if (version !== undefined && !isSoundState(join(folder, file), version))
-      damages.push({ file, offset: 0, bytes: disk.stat(join(folder, file))?.size ?? 0, reason: 'damaged' });
+    const path = join(folder, file);
+    if (version !== undefined && !isSoundState(path, version))
+      whole(file, disk.stat(path)?.size ?? 0, 'damaged');
   }
   return damages;
 }
 
 /**
- * Sets damaged parts aside and writes what is sound anew. The tasks that were in the damaged parts run again with the next run.
+ * Sets damaged parts aside and writes the session again without them. The tasks in the damaged parts run
+ * again in the next run.
  *
  * @throws {@link HeddleError} HEDDLE_SESSION_BUSY, _DAMAGED
  */
@@ -173,12 +183,15 @@ export async function repair(folder: string): Promise<readonly string[]> {
   if (identity === undefined)
     throw new HeddleError(
       'HEDDLE_SESSION_DAMAGED',
-      `The session ${folder} holds nothing that could be repaired; delete it`,
+      `The session ${folder} holds nothing that can be repaired; delete it`,
     );
-  const whole = { index: 1, count: 1 };
-  const { task, keys, command } = identity;
-  const request = { folder, part: whole, identity: { task, keys, command }, force: true, isBatch: undefined };
-  const writer = await SessionWriter.open(request);
+  const writer = await SessionWriter.open({
+    folder,
+    shard: WHOLE,
+    identity,
+    force: true,
+    isBatch: undefined,
+  });
   try {
     for (const { file } of damages) if (stateVersion(file) !== undefined) moveAside(folder, file);
   } finally {
@@ -192,21 +205,16 @@ function moveAside(folder: string, file: string): void {
   disk.rename(join(folder, file), join(makeQuarantine(folder), file));
 }
 
-/** Removes a session that nobody works on. @throws {@link HeddleError} HEDDLE_SESSION_BUSY, _NOT_FOUND */
+/** Removes a session that is not in use. @throws {@link HeddleError} HEDDLE_SESSION_BUSY, _NOT_FOUND */
 export function removeSession(folder: string): void {
   if (!isSession(folder)) throw notFound(folder);
-  for (const { claim } of currentClaims(folder)) {
-    if (claim === undefined || !isOwned(folder, claim, STALE_MS)) continue;
-    throw new HeddleError(
-      'HEDDLE_SESSION_BUSY',
-      `The session ${folder} is in use by process ${claim.owner.pid} on ${claim.owner.host}; wait until it has ended`,
-    );
-  }
+  refuseLiveOwners(folder, WHOLE, STALE_MS);
   for (const file of disk.list(folder).filter(isOurs)) disk.removeTree(join(folder, file));
   const left = disk.list(folder);
   if (left.length === 0) return disk.removeFolder(folder);
   throw new HeddleError(
     'HEDDLE_SESSION_INVALID',
-    `The session in ${folder} was removed; the folder holds other files (${left.slice(0, 3).join(', ')}), which were left there`,
+    `The session in ${folder} was removed; ` +
+      `other files in the folder (${left.slice(0, 3).join(', ')}) were kept`,
   );
 }

@@ -1,37 +1,20 @@
 /**
- * A session in the hands of one run: what is known of each task, and where new outcomes go.
+ * A session as one run uses it: what is known of each task, and where new outcomes go.
  *
- *   see (which tasks does the batch have?) → [begin] → record ─► journal → close (what is gone, what moved, the final state)
- *
- * Compaction runs beside the first outcomes, where it is worth it or where damage was found. It is never in the way: what cannot be
- * compacted now is compacted by a later run.
+ *   open → see (for each task of the batch) → [begin] → record ─► journal → close → release
  */
 
-import { join } from 'node:path';
-import { isHeddleError } from '../protocol/errors.js';
+import { type HeddleError, isHeddleError } from '../protocol/errors.js';
 import type { Job } from '../protocol/messages.js';
+import { BatchChanges } from './batch-changes.js';
 import { CallLog } from './call-log.js';
-import { isWorthCompacting, writeBase } from './compaction.js';
-import { disk, removeIfThere } from './disk.js';
-import { larger } from './id-table.js';
-import { STALE_MS } from './limits.js';
-import { liveState } from './lock.js';
-import { type Identity, type Manifest, ManifestWriter, type RunState } from './manifest.js';
-import { baseEpoch, isManifestTemp, liveWriter, type Part, parseLane, tempPid } from './names.js';
-import { type OpenedSession, type OpenRequest, openSession } from './open-session.js';
-import { exists, thisProcess } from './owner.js';
-import { setAside } from './quarantine.js';
-import { hashIdOf, idOf, jobLine, noteLine, recordLine, shardOf } from './record.js';
+import { type OpenedSession, openSession, type SessionRequest } from './open-session.js';
+import { hashIdOf, idOf, jobLine, type NewRecord, noteLine, recordLine, sizeError } from './record.js';
 import type { Recorded } from './recorded.js';
 import type { RecordableBlock, Recorder } from './recorder.js';
+import { type ReportedState, RunReporter } from './run-reporter.js';
 import { sessionError } from './session-error.js';
-
-/** How a session is opened for a run. */
-export interface SessionRequest extends Omit<OpenRequest, 'staleMs'> {
-  readonly staleMs?: number | undefined;
-  /** Length of the batch, if known. */
-  readonly total?: number | undefined;
-}
+import { upkeep } from './upkeep.js';
 
 /** What is known of a task of the batch. */
 export interface SeenTask {
@@ -45,296 +28,191 @@ export interface SeenTask {
   readonly job: Job | undefined;
 }
 
-/** How the run stands, for the manifest. */
-export type ToldState = Omit<RunState, 'writer' | 'pid' | 'host' | 'startedAt' | 'updatedAt'>;
-
-const TELL_EVERY_MS = 1000;
-const IDS_PER_NOTE = 5000;
-
-/** Writes one session, or a part of it. Made by {@link SessionWriter.open}. */
+/** Writes a session, or one shard of it. Made by {@link SessionWriter.open}. */
 export class SessionWriter implements Recorder {
   readonly recorded: Recorded;
   /** What the user should know: damage, a task that has changed. */
-  readonly notes: string[];
-  /** Tasks with an outcome that the batch has no longer. Known behind `close`. */
-  gone = 0;
-  readonly #folder: string;
+  readonly notes: readonly string[];
+  readonly #request: SessionRequest;
   readonly #opened: OpenedSession;
-  readonly #manifest: ManifestWriter;
-  readonly #part: Part;
+  readonly #reporter: RunReporter;
+  readonly #batch: BatchChanges;
   readonly #idOf: (key: string) => string;
-  /** By slot: how often the batch had a task with this id. */
-  #seen = new Uint32Array(1024);
-  readonly #back: string[] = [];
-  readonly #newlyGone: string[] = [];
   #failure: unknown;
-  #toldAt = 0;
-  #telling: Promise<void> | undefined;
-  #compacting: Promise<void> = Promise.resolve();
+  #upkeep: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, part: Part, opened: OpenedSession, notes: string[]) {
-    this.#folder = folder;
-    this.#part = part;
+  private constructor(request: SessionRequest, opened: OpenedSession) {
+    this.#request = request;
     this.#opened = opened;
-    this.#manifest = new ManifestWriter(folder, opened.head.identity);
+    this.#reporter = new RunReporter(request.folder, opened);
     this.recorded = opened.recovery.recorded;
+    this.#batch = new BatchChanges(this.recorded, request.shard);
     this.#idOf = opened.head.identity.keys === 'hash' ? hashIdOf : idOf;
-    this.notes = notes;
+    this.notes = opened.notes;
   }
 
   /** @throws {@link HeddleError} HEDDLE_SESSION_* */
   static async open(request: SessionRequest): Promise<SessionWriter> {
-    const { folder, part } = request;
     let opened: OpenedSession | undefined;
     try {
-      opened = await openSession({ ...request, staleMs: request.staleMs ?? STALE_MS });
-      const { damages } = opened.recovery;
-      const told: string[] = [];
-      if (opened.manifestDamage !== undefined) {
-        const [damage] = await setAside(folder, [opened.manifestDamage]);
-        told.push(`damaged: ${damage}; it was made anew from the journal`);
-      }
-      const writer = new SessionWriter(folder, part, opened, [...opened.notes, ...told]);
-      await writer.#tellManifest({ status: 'running', total: request.total }, true);
-      writer.#compact(damages.length > 0);
+      opened = await openSession(request);
+      const writer = new SessionWriter(request, opened);
+      await writer.#reporter.write({ status: 'running', total: request.total }, true);
+      writer.#upkeep = upkeep(request.folder, opened).catch(() => {});
       return writer;
     } catch (error) {
       const reason = opened?.fence.reasonFor(error) ?? error;
-      // Else this process would keep everybody, itself as well, from opening the session.
-      if (opened !== undefined) await letGo(opened).catch(() => {});
-      throw sessionError(folder, reason);
+      // Otherwise no process, this one included, could open the session while this process lives.
+      if (opened !== undefined) await release(opened).catch(() => {});
+      throw sessionError(request.folder, reason);
     }
   }
 
-  get identity(): Identity {
-    return this.#opened.head.identity;
+  /** Tasks with an outcome that the batch no longer has. Known after `close`. */
+  get gone(): number {
+    return this.#batch.gone;
   }
 
   /**
-   * Takes note that the batch has a task, and says what is known of it.
+   * Notes that the batch has a task, and returns what is known of it.
    *
-   * @param key - the hash of the input when `isHash`: equal inputs are then told apart by the order in which they are seen
+   * @param isHash - the key is the hash of the input: equal inputs are numbered in the order in which they
+   *   are seen
    */
   see(key: string, index: number, isHash: boolean): SeenTask {
     const { recorded } = this;
     let name = key;
     let id = this.#idOf(key);
     let slot = recorded.slotOf(id);
-    const count = this.#count(slot);
+    const count = this.#batch.count(slot);
     if (isHash && count > 1) {
       name = `${key}-${count}`;
       id = this.#idOf(name);
       slot = recorded.slotOf(id);
-      this.#count(slot);
+      this.#batch.count(slot);
     }
     const status = recorded.statusAt(slot);
-    if (status !== undefined) this.#place(slot, id, index);
+    if (status !== undefined) this.#batch.place(slot, id, index);
     const interrupted = recorded.started.size > 0 && recorded.started.has(id);
     const job = recorded.jobs.size > 0 ? recorded.jobs.get(id) : undefined;
     return { key: name, slot, status, interrupted, job };
   }
 
-  /** An attempt of this task is about to begin. Durable when it fulfils. */
-  begin(key: string, attempt: number): Promise<void> {
+  /** An attempt of this task is about to begin. Durable when the promise resolves. */
+  async begin(key: string, attempt: number): Promise<void> {
     const id = this.#idOf(key);
     const at = Date.now();
     this.recorded.started.set(id, { attempt, at });
-    return this.#append(noteLine({ '@started': [id, attempt, at] }), 0);
+    await this.#append([noteLine({ '@started': [id, attempt, at] })], 0);
   }
 
-  /** That attempt never began. */
-  takeBack(key: string): Promise<void> {
+  /** The attempt that was announced by `begin` did not begin. */
+  async takeBack(key: string): Promise<void> {
     const id = this.#idOf(key);
     this.recorded.started.delete(id);
-    return this.#append(noteLine({ '@unstarted': id }), 0);
+    await this.#append([noteLine({ '@unstarted': id })], 0);
   }
 
-  /** The work of a task goes on elsewhere, as this job. Durable when it fulfils. */
-  submit(key: string, job: Job): Promise<void> {
+  /** The task waits for this job. Durable when the promise resolves. Rejects when the handle is too large. */
+  async submit(key: string, job: Job): Promise<void> {
+    const tooLarge = sizeError('job handle', key, job.handle, this.#request.maxLineBytes);
+    if (tooLarge !== undefined) throw tooLarge;
     const id = this.#idOf(key);
     this.recorded.submitted(id, job);
-    return this.#append(jobLine(id, job), 0);
+    await this.#append([jobLine(id, job)], 0);
   }
 
-  record(block: RecordableBlock): Promise<void> {
-    let lines = '';
+  /** Records outcomes. Rejects, and records none of them, when one is too large. */
+  async record(block: RecordableBlock): Promise<void> {
+    const records: NewRecord[] = [];
     for (let i = 0; i < block.length; i++) {
       const record = block.recordAt(i);
+      const tooLarge = this.sizeError(record);
+      if (tooLarge !== undefined) throw tooLarge;
+      records.push(record);
+    }
+    const lines = records.map((record) => {
       const id = this.#idOf(record.key);
-      lines += recordLine(id, record);
       this.recorded.note(id, record.status);
-    }
-    return this.#append(lines, block.length);
+      return recordLine(id, record);
+    });
+    await this.#append(lines, 1);
   }
 
-  /** The starts of calls, of this run and of those before it. @param keepMs - how far back they matter */
+  /** The error with which `record` would reject for this outcome, because it is too large. */
+  sizeError({ key, status, content }: NewRecord): HeddleError | undefined {
+    const what = status === 'succeeded' ? 'value' : 'error';
+    return sizeError(what, key, content, this.#request.maxLineBytes);
+  }
+
+  /**
+   * Opens the log of call starts, of this run and of those before it.
+   *
+   * @param keepMs - how long a start matters
+   */
   openCalls(keepMs: number): CallLog {
-    const explained = (error: unknown) => sessionError(this.#folder, this.#opened.fence.reasonFor(error));
+    const { folder, shard } = this.#request;
+    const explain = (error: unknown) => sessionError(folder, this.#opened.fence.reasonFor(error));
     try {
-      return new CallLog(this.#folder, this.#part, keepMs, explained);
+      return new CallLog(folder, shard, keepMs, explain);
     } catch (error) {
-      throw explained(error);
+      throw explain(error);
     }
   }
 
-  /** Says how the run stands; at most once a second, and never in the way. */
-  tell(state: ToldState): void {
-    const at = Date.now();
-    if (this.#telling !== undefined || at - this.#toldAt < TELL_EVERY_MS) return;
-    this.#toldAt = at;
-    // A hint: should it not be written, the journal will say why when it matters.
-    this.#telling = this.#tellManifest(state)
-      .catch(() => {})
-      .finally(() => {
-        this.#telling = undefined;
-      });
+  /** Reports the state of the run, at most once a second. Returns at once and ignores errors. */
+  report(state: ReportedState): void {
+    this.#reporter.report(state);
   }
 
-  /** Lets go of the files whose outcomes were read; behind `close`. */
+  /** Closes the files from which earlier outcomes are read. Call it after `close`. */
   release(): void {
     this.recorded.close();
   }
 
   /**
-   * Ends the work with the session; outcomes that were there before can be read until `release`. What was recorded is durable whatever happens here.
+   * Ends writing. Earlier outcomes can be read until `release`. What was recorded is durable even if this
+   * rejects.
    *
-   * @param isAllRead - the whole batch was seen, so what was not seen is gone
+   * @param isAllRead - the whole batch was seen, so tasks that were not seen are gone
    */
-  async close(state: ToldState, isAllRead: boolean): Promise<void> {
-    const { journal } = this.#opened;
+  async close(state: ReportedState, isAllRead: boolean): Promise<void> {
+    const { journal, fence, releaseLive } = this.#opened;
     try {
-      await this.#compacting;
-      if (isAllRead) this.#findGone();
-      if (this.#failure === undefined) await this.#writeLast(state);
+      await this.#upkeep;
+      if (isAllRead) this.#batch.findGone();
+      if (this.#failure === undefined) await this.#appendLast(state);
     } catch {
       // Kept in #failure.
     }
     try {
       await journal.close();
-      await this.#telling;
-      if (!isHeddleError(this.#failure, 'HEDDLE_SESSION_FENCED')) await this.#tellManifest(state);
+      if (isHeddleError(this.#failure, 'HEDDLE_SESSION_FENCED')) await this.#reporter.idle();
+      else await this.#reporter.write(state);
     } catch (error) {
-      this.#failure ??= sessionError(this.#folder, this.#opened.fence.reasonFor(error));
+      this.#failure ??= sessionError(this.#request.folder, fence.reasonFor(error));
     }
-    await this.#opened.releaseLive();
+    await releaseLive();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #append(lines: string, records: number): Promise<void> {
-    return this.#opened.journal.append(lines, records).catch((error: unknown) => {
-      this.#failure ??= sessionError(this.#folder, error);
+  async #append(lines: readonly string[], recordsPerLine: 0 | 1): Promise<void> {
+    try {
+      await this.#opened.journal.append(lines, recordsPerLine);
+    } catch (error) {
+      this.#failure ??= sessionError(this.#request.folder, error);
       throw this.#failure;
-    });
-  }
-
-  /** How often a task was seen, this time included. */
-  #count(slot: number): number {
-    if (slot >= this.#seen.length) this.#seen = larger(this.#seen, Math.max(slot + 1, this.#seen.length * 2));
-    const count = (this.#seen[slot] as number) + 1;
-    this.#seen[slot] = count;
-    return count;
-  }
-
-  #place(slot: number, id: string, index: number): void {
-    const { recorded } = this;
-    if (recorded.isGone(slot)) {
-      recorded.setGone(slot, false);
-      this.#back.push(id);
-    }
-    if (recorded.indexAt(slot) === index) return;
-    recorded.setIndex(slot, index, true);
-  }
-
-  #findGone(): void {
-    const { recorded } = this;
-    for (const slot of recorded.slots()) {
-      const isSeen = (this.#seen[slot] ?? 0) > 0;
-      const { count, index } = this.#part;
-      if (isSeen || (count > 1 && shardOf(recorded.ids.idAt(slot), count) !== index)) continue;
-      this.gone++;
-      if (!recorded.isGone(slot)) this.#newlyGone.push(recorded.ids.idAt(slot));
-      recorded.setGone(slot, true);
     }
   }
 
-  /** What is known now and stands nowhere yet; piece by piece, for it may be much. */
-  async #writeLast(state: ToldState): Promise<void> {
+  async #appendLast(state: ReportedState): Promise<void> {
     const { succeeded, failed } = this.recorded.counts;
-    for (const ids of pieces(this.#back)) await this.#append(noteLine({ '@back': ids }), 0);
-    for (const ids of pieces(this.#newlyGone)) await this.#append(noteLine({ '@gone': ids }), 0);
-    for (const moved of this.#movedNow()) await this.#append(noteLine({ '@moved': moved }), 0);
-    await this.#append(noteLine({ '@close': { status: state.status, succeeded, failed } }), 0);
-  }
-
-  *#movedNow(): Generator<[id: string, index: number][]> {
-    const { recorded } = this;
-    let piece: [id: string, index: number][] = [];
-    for (const slot of recorded.slots()) {
-      if (!recorded.hasMovedNow(slot)) continue;
-      piece.push([recorded.ids.idAt(slot), recorded.indexAt(slot)]);
-      if (piece.length < IDS_PER_NOTE) continue;
-      yield piece;
-      piece = [];
-    }
-    if (piece.length > 0) yield piece;
-  }
-
-  /** @param isFirst - takes the place of the run before */
-  #tellManifest(state: ToldState, isFirst = false): Promise<void> {
-    const { writer, journal, claimedAt, head } = this.#opened;
-    const { host, pid } = thisProcess();
-    const at = new Date();
-    const place = `${this.#part.index}of${this.#part.count}`;
-    return this.#manifest.update((before): Manifest => {
-      const isOvertaken = !isFirst && (before.runs[place]?.writer ?? writer) !== writer;
-      if (isOvertaken) return before;
-      const startedAt = new Date(claimedAt).toISOString();
-      const told: RunState = { ...state, writer, pid, host, startedAt, updatedAt: at.toISOString() };
-      // Of another way to divide the batch only what overlaps with nobody is of use.
-      const others = Object.entries(before.runs).filter(
-        ([other]) => other.split('of')[1] === String(this.#part.count),
-      );
-      const there = new Set(disk.list(this.#folder));
-      const marks = Object.entries({ ...before.marks, ...head.seals, [journal.file]: journal.end });
-      return {
-        ...before,
-        identity: head.identity,
-        marks: Object.fromEntries(marks.filter(([file]) => there.has(file))),
-        runs: { ...Object.fromEntries(others), [place]: told },
-      };
-    });
-  }
-
-  /** Sweeps what crashed processes left, and compacts. */
-  #compact(isDamaged: boolean): void {
-    const { recovery, head, writer, fence } = this.#opened;
-    const lanes = Object.keys(recovery.lanes).length;
-    const isDue = this.#part.count === 1 && (isDamaged || isWorthCompacting(this.recorded, lanes));
-    const work = async () => {
-      if (isDue) await writeBase(this.#folder, writer, head, this.recorded);
-      fence.check();
-      // What is older than a damaged base stands in for it until it is made anew.
-      this.#sweep(isDue ? head.epoch : isDamaged ? 0 : (recovery.base ?? 0));
-    };
-    // What is left over harms nobody, and the next run tries again.
-    this.#compacting = work().catch(() => {});
-  }
-
-  #sweep(base: number): void {
-    for (const file of disk.list(this.#folder)) {
-      const path = join(this.#folder, file);
-      const isOld = (parseLane(file)?.epoch ?? base) < base || (baseEpoch(file) ?? base) < base;
-      const pid = tempPid(file);
-      const isLeft = isManifestTemp(file) && Date.now() - (disk.stat(path)?.mtimeMs ?? 0) > STALE_MS;
-      if (isOld || isLeft || (pid !== undefined && !exists(pid))) removeIfThere(path);
-      const writer = liveWriter(file);
-      if (writer !== undefined && liveState(this.#folder, writer, STALE_MS) === 'silent')
-        disk.removeFolder(path);
-    }
+    for (const note of this.#batch.notes()) await this.#append([noteLine(note)], 0);
+    await this.#append([noteLine({ '@close': { status: state.status, succeeded, failed } })], 0);
   }
 }
 
-async function letGo({ journal, recovery, releaseLive }: OpenedSession): Promise<void> {
+async function release({ journal, recovery, releaseLive }: OpenedSession): Promise<void> {
   try {
     await journal.close();
   } finally {
@@ -344,10 +222,4 @@ async function letGo({ journal, recovery, releaseLive }: OpenedSession): Promise
       await releaseLive();
     }
   }
-}
-
-function pieces<T>(list: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(list.length / IDS_PER_NOTE) }, (_, i) =>
-    list.slice(i * IDS_PER_NOTE, (i + 1) * IDS_PER_NOTE),
-  );
 }

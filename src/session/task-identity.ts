@@ -9,12 +9,12 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { textVersion } from '../protocol/text-version.js';
-import type { TaskIdentity } from './manifest.js';
+import type { TaskFingerprint } from './manifest.js';
 
 /** The text of a task module as it is now. What it imports is not part of it. */
 export interface ModuleText {
   readonly version: string;
-  identity(): TaskIdentity;
+  identity(): TaskFingerprint;
 }
 
 /** @param module - URL of the module; its query and fragment are part of its identity */
@@ -36,7 +36,7 @@ export function readModule(module: string): ModuleText {
 }
 
 /** Of a function of the caller: its name and its text. */
-export function functionIdentity(task: (...args: never[]) => unknown): TaskIdentity {
+export function functionIdentity(task: (...args: never[]) => unknown): TaskFingerprint {
   return { name: `function ${task.name || '(anonymous)'}`, hash: sha256(String(task)) };
 }
 

@@ -1,15 +1,17 @@
 /**
- * The ended tasks of a chunk that were not reported yet.
+ * The tasks of a chunk that have ended and are not reported yet.
  *
- * Values are sent many at a time. When such a message cannot be cloned, its parts are sent one by one, so that only the
- * task whose value cannot be sent fails, with the name of what cannot be sent.
+ * Values are sent many at a time. When such a message cannot be cloned, its values are sent one by one, so
+ * that only the task whose value cannot be sent fails, with an error that names the value.
  */
 
 import { ORIGIN } from '../protocol/control-cell.js';
-import { type EncodedValue, encodeValue } from '../protocol/encoded-value.js';
+import { encodeValue } from '../protocol/encoded-value.js';
 import { HeddleError } from '../protocol/errors.js';
 import type { AttemptFailure, ChunkRequest, SettledMessage, Submission } from '../protocol/messages.js';
-import { describe, serializeError } from '../protocol/serialized-error.js';
+import { compactViews } from '../protocol/owned-value.js';
+import { describe, reasonOf } from '../protocol/plain-data.js';
+import { serializeError } from '../protocol/serialized-error.js';
 import type { Submitted, Transferable } from '../protocol/task.js';
 import type { SendSettled } from '../protocol/thread-side.js';
 import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
@@ -43,16 +45,16 @@ export class Report {
 
   /** @throws HEDDLE_NOT_CLONEABLE when values are encoded and this one cannot be; the task has failed then */
   succeed(value: unknown): void {
-    if (this.#isEncoded) {
-      this.#values.push(encode(isTransfer(value) ? unwrapTransfer(value, []) : value));
-    } else if (isTransfer(value)) {
-      const list: Transferable[] = [];
-      this.#values.push(unwrapTransfer(value, list));
-      this.#moved ??= new Map();
-      this.#moved.set(this.#values.length - 1, list);
-    } else {
-      this.#values.push(value);
+    if (!isTransfer(value)) {
+      this.#values.push(sendable(value, this.#isEncoded));
+      return;
     }
+    const list: Transferable[] = [];
+    const content = unwrapTransfer(value, list);
+    this.#values.push(this.#isEncoded ? sendable(content, true) : content);
+    if (this.#isEncoded) return;
+    this.#moved ??= new Map();
+    this.#moved.set(this.#values.length - 1, list);
   }
 
   fail(position: number, error: unknown, aborted: boolean): void {
@@ -75,8 +77,10 @@ export class Report {
   }
 
   /**
-   * @param isLast - nothing will follow
-   * @returns whether the message that says so was sent
+   * Sends what has ended since the last call.
+   *
+   * @param isLast - whether this ends the chunk
+   * @returns whether a message that says so was sent
    */
   flush(isLast = false): boolean {
     const count = this.#values.length;
@@ -92,7 +96,7 @@ export class Report {
       others: this.#others,
       isLast,
     };
-    // A task may be running: it began when the last one that is reported here ended.
+    // A task may be running. It began when the last one of this message ended.
     this.#times[0] = this.#times[count] as number;
     this.#from += count;
     this.#count = 0;
@@ -123,9 +127,9 @@ export class Report {
   }
 }
 
-function encode(value: unknown): EncodedValue {
+function sendable(value: unknown, isEncoded: boolean): unknown {
   try {
-    return encodeValue(value);
+    return isEncoded ? encodeValue(value) : compactViews(value);
   } catch (cause) {
     throw notCloneable(value, cause);
   }
@@ -137,19 +141,20 @@ function asJson(handle: unknown): string {
     const text: unknown = JSON.stringify(handle);
     if (typeof text === 'string') return text;
   } catch (cause) {
-    reason = cause instanceof Error ? cause.message : describe(cause);
+    reason = reasonOf(cause);
   }
   throw new HeddleError(
     'HEDDLE_NOT_CLONEABLE',
-    `The handle given to ctx.submitted, ${describe(handle)}, is not plain JSON (${reason}); give what it takes to find the job again, such as its id`,
+    `The handle given to ctx.submitted, ${describe(handle)}, is not plain JSON (${reason}); ` +
+      'give what it takes to find the job again, such as its id',
   );
 }
 
 function notCloneable(value: unknown, cause: unknown): HeddleError {
-  const reason = cause instanceof Error ? cause.message : describe(cause);
   return new HeddleError(
     'HEDDLE_NOT_CLONEABLE',
-    `The task's value, ${describe(value)}, cannot be sent to the caller's thread (${reason}); return plain data`,
+    `The task's value, ${describe(value)}, cannot be sent to the caller's thread ` +
+      `(${reasonOf(cause)}); return plain data`,
     { cause },
   );
 }

@@ -7,7 +7,6 @@
 
 import type { ControlCell } from '../protocol/control-cell.js';
 import { HeddleError, OptionError } from '../protocol/errors.js';
-import { defaultKey } from '../protocol/outcome.js';
 import { describe } from '../protocol/serialized-error.js';
 import {
   type LogLevel,
@@ -18,6 +17,7 @@ import {
   type TaskContext,
 } from '../protocol/task.js';
 
+import { taskKey } from '../protocol/task-key.js';
 import { transfer } from '../protocol/transfer.js';
 
 const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean;
@@ -55,7 +55,7 @@ export class AttemptContext implements TaskContext {
   }
 
   get key(): string {
-    return this.#host.keyAt(this.#position) ?? defaultKey(this.#host.inputAt(this.#position), this.index);
+    return this.#host.keyAt(this.#position) ?? taskKey(this.#host.inputAt(this.#position));
   }
 
   get attempt(): number {

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -35,7 +35,7 @@ beforeAll(() => {
   writeFileSync(join(project, 'double.js'), 'export default (n) => Number(n) * 2;\n');
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }\n');
   writeFileSync(join(project, 'use.js'), USE);
-});
+}, 180_000);
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 const USE = `
@@ -50,13 +50,27 @@ const node = (...args: string[]) =>
 
 it('holds what runs and what explains, and nothing else', () => {
   const outside = files.filter(
-    (path) => !/^(dist|docs)\/|^(package\.json|README\.md|CHANGELOG\.md)$/.test(path),
+    (path) => !/^(dist|docs|examples|bench\/results)\/|^package\.json$|^(bench\/)?[A-Z]+(\.md)?$/.test(path),
   );
 
   expect(outside).toEqual([]);
   expect(files).toContain('dist/main/index.js');
   expect(files).toContain('dist/workers/entry.js');
   expect(files.filter((path) => path.endsWith('.tsbuildinfo'))).toEqual([]);
+});
+
+it('holds every file that its documentation links to', () => {
+  const broken = files
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((page) => {
+      const text = readFileSync(join(root, page), 'utf8').replaceAll(/^```[\s\S]*?^```$/gm, '');
+      return [...text.matchAll(/\]\((?![a-z]+:|#)([^)\s#]+)/g)]
+        .map(([, link]) => posix.join(posix.dirname(page), link as string).replace(/\/$/, ''))
+        .filter((target) => !files.some((path) => path === target || path.startsWith(`${target}/`)))
+        .map((target) => `${page} → ${target}`);
+    });
+
+  expect(broken).toEqual([]);
 });
 
 it('exports what the API promises, and nothing else', () => {

@@ -1,4 +1,4 @@
-/** What a session writes it reads again: values, errors and keys of any kind, ids, frames, and lanes that were cut off anywhere. */
+/** A session reads back what it wrote: values, errors, keys, ids, frames, and journals cut off anywhere. */
 
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -245,7 +245,7 @@ it('frames come back as they were', async () => {
   );
 });
 
-it('writers that append by turns, each cut off anywhere: a prefix of what each wrote is there, by the order of epochs', async () => {
+it('writers that append by turns, each cut off anywhere: a prefix of each is there, by epoch', async () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd');
   const appends = fc.array(fc.tuple(fc.nat({ max: 2 }), fc.array(key, { minLength: 1, maxLength: 3 })), {
     maxLength: 15,
@@ -257,11 +257,11 @@ it('writers that append by turns, each cut off anywhere: a prefix of what each w
   );
   await fc.assert(
     fc.asyncProperty(appends, cuts, async (list, cut) => {
-      const folder = fs.mkdtempSync(join(root, 'lanes-'));
+      const folder = fs.mkdtempSync(join(root, 'journals-'));
       const expected = new Map<string, number>();
       let torn = 0;
       for (const writer of [0, 1, 2]) {
-        // Shards of one count: nobody seals anybody.
+        // Shards of the same count do not seal each other.
         const file = `l-00000${writer + 1}-${writer + 1}of3-aa-0000000000000000000${writer}.log`;
         const frames: { readonly end: number; readonly values: [string, number][] }[] = [];
         let bytes = Buffer.alloc(0);

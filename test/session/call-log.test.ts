@@ -1,4 +1,4 @@
-/** The starts of calls that a later process must know of: what it takes over, what it leaves alone, what it survives. */
+/** The log of call starts: what a later process takes over, what it leaves, and which damage it survives. */
 
 import fs from 'node:fs';
 import { join } from 'node:path';

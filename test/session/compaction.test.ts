@@ -1,6 +1,7 @@
 /**
- * Compaction beside a run: the base says what was recorded before its epoch and nothing of the run in progress, whose outcomes may never
- * reach the disk; and a base that is damaged does not take with it what its writer had not yet cleared away.
+ * Compaction beside a run. The base holds what was recorded before its epoch, and nothing of the run in
+ * progress, whose outcomes may never reach the disk. When a base is damaged, older files that are still there
+ * replace it.
  */
 
 import fs from 'node:fs';
@@ -28,7 +29,7 @@ async function waitFor(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
-it('does not take over what this run has handed in but not recorded', async () => {
+it('leaves out outcomes of this run that are not recorded yet', async () => {
   const folder = join(root, 'started');
   for (let life = 0; life < 8; life++) {
     if (life > 0) looksDead(folder);
@@ -88,7 +89,7 @@ it('keeps the jobs that tasks wait for, and forgets those of tasks that have an 
   await closeWriter(writer);
 });
 
-/** A session whose compactor was killed between the commit of its base and the clearing away of what is older. */
+/** A session whose compactor was killed after it had committed its base and before it removed older files. */
 async function compactedHalfway(folder: string, value: unknown = 'small'): Promise<string> {
   for (let life = 0; life < 9; life++) {
     const writer = await openWriter(folder);
@@ -123,7 +124,7 @@ it('a shard leaves what is older than a damaged base', async () => {
   const folder = join(root, 'shard');
   const base = await compactedHalfway(folder);
   damage(base, fs.statSync(base).size - 300);
-  const shard = await openWriter(folder, { part: { index: 1, count: 2 } });
+  const shard = await openWriter(folder, { shard: { index: 1, count: 2 } });
   await closeWriter(shard);
   const { values } = await contentOf(folder);
 
@@ -131,15 +132,15 @@ it('a shard leaves what is older than a damaged base', async () => {
   expect(values.get('again')).toBe(8);
 });
 
-it('a lane that is older than a damaged base does not bring back what the base had overtaken', async () => {
+it('a journal older than a damaged base does not override the base', async () => {
   const folder = join(root, 'order');
   // So large that the base has several frames; only its last one, which holds no outcome, is damaged.
   const base = await compactedHalfway(folder, 'x'.repeat(300_000));
   damage(base, fs.statSync(base).size - 3);
-  // The clearing away had begun with the newer lanes, and of the newest one only the head was written.
-  const lanes = fs.readdirSync(folder).filter((file) => file.startsWith('l-'));
-  for (const file of lanes) if (/^l-00000[678]-/.test(file)) fs.rmSync(join(folder, file));
-  const newest = join(folder, lanes.find((file) => file.startsWith('l-000009-')) as string);
+  // Removing older files had begun with the newer ones, and the newest journal has only its head.
+  const journals = fs.readdirSync(folder).filter((file) => file.startsWith('l-'));
+  for (const file of journals) if (/^l-00000[678]-/.test(file)) fs.rmSync(join(folder, file));
+  const newest = join(folder, journals.find((file) => file.startsWith('l-000009-')) as string);
   const text = fs.readFileSync(newest, 'latin1');
   fs.writeFileSync(newest, text.slice(0, text.indexOf('\n#H1 ') + 1), 'latin1');
   const { values, damages } = await contentOf(folder);

@@ -1,9 +1,10 @@
 /**
  * Every state in which a power cut may leave a session, as far as its own file operations decide it.
  *
- * Several lives are recorded, operation by operation; behind each operation the disk is rebuilt with everything that was not synced
- * missing, zeroed, torn, or kept in part. In each of these states every acknowledged outcome is there with its last value, and nothing is called
- * damaged. Leaving out one kind of sync at a time shows that the test can fail, and which syncs carry weight.
+ * Several lives are recorded, operation by operation. After each operation the disk is rebuilt with
+ * everything that was not synced missing, zeroed, torn, or partly kept. In each state every acknowledged
+ * outcome has its last value, and no damage is reported. Leaving out one kind of sync at a time shows which
+ * syncs are needed, and that the test can fail.
  */
 
 import { createHash } from 'node:crypto';
@@ -69,10 +70,10 @@ async function begin(writer: SessionWriter, key: string): Promise<void> {
   recorder.note(({ started }) => started.add(idOf(key)));
 }
 
-/** Opens the session; what it finds there counts as acknowledged, for a run builds on it. */
-async function open(part?: { index: number; count: number }): Promise<SessionWriter> {
+/** Opens the session. What it finds counts as acknowledged, because a run builds on it. */
+async function open(shard?: { index: number; count: number }): Promise<SessionWriter> {
   looksDead(folder);
-  const writer = await openWriter(folder, part === undefined ? {} : { part });
+  const writer = await openWriter(folder, shard === undefined ? {} : { shard });
   const found: string[] = [];
   for (const slot of writer.recorded.slots()) found.push(writer.recorded.read(slot).key);
   recorder.note(({ acknowledged }) => {
@@ -102,7 +103,7 @@ beforeAll(async () => {
     await record(shard, { [`shard ${index}`]: FILL });
     await closeWriter(shard);
   }
-  // Enough lanes for a compaction, which runs beside the first outcomes.
+  // Enough journals for a compaction, which runs beside the first outcomes.
   for (let life = 0; life < 8; life++) {
     const writer = await open();
     await record(writer, {
@@ -149,12 +150,11 @@ async function wrongWith(files: Map<string, Buffer> | undefined, known: Known): 
     const may = known.values.get(key);
     if (may === undefined || !may.includes(value)) return `${key} has a wrong value`;
   }
-  for (const id of known.started)
-    if (!found.started.has(id)) return 'an attempt that was told to have begun is lost';
+  for (const id of known.started) if (!found.started.has(id)) return 'an acknowledged begin is lost';
   return undefined;
 }
 
-/** Goes through the states; answers how many there are and what is wrong with which. */
+/** Checks the states. Returns how many there are, and what is wrong with which. */
 async function enumerate(
   step: number,
   leftOut?: LeftOut,
@@ -206,7 +206,7 @@ it.each<LeftOut>([
   expect(wrong.length).toBeGreaterThan(0);
 });
 
-// A power cut ends every process, so a claim that is lost with it fences nobody who is left.
+// A power cut ends every process, so there is no writer left that a lost claim should fence.
 it.each<LeftOut>([
   { kind: 'sync', by: 'claims' },
   { kind: 'sync names', by: 'claims' },

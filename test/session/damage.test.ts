@@ -1,8 +1,9 @@
 /**
- * Damage: every bit of a lane flipped, every length cut, frames and files moved, replaced, and deleted. Each is found, nothing is ever
- * read that was not recorded, and what is not damaged is still there; after one run with the session the damage is set aside and gone.
+ * Damage: every bit of a journal flipped, every length cut, frames and files moved, replaced, and deleted.
+ * All damage is found, nothing is read that was not recorded, and the rest can still be read. After one more
+ * run the damage is set aside.
  *
- * The one thing that cannot be seen in a lane itself, a missing end, is found by the lengths in the manifest.
+ * A journal does not show that its end is missing. The lengths in the manifest do.
  */
 
 import fs from 'node:fs';
@@ -15,14 +16,14 @@ import {
   closeWriter,
   contentOf,
   dice,
-  laneIn,
+  journalIn,
   looksDead,
   marksIn,
   openWriter,
   put,
   SOAK,
+  shownOutcome,
   temporaryFolder,
-  toldOf,
 } from '../support/session-lives.js';
 
 const root = temporaryFolder('damage');
@@ -42,7 +43,7 @@ interface Range {
   readonly to: number;
 }
 
-/** Where the frames of a file stand. */
+/** The offsets of the frames of a file. */
 async function framesOf(path: string, file: string): Promise<Range[]> {
   const bytes = fs.readFileSync(path);
   const ends: number[] = [];
@@ -69,20 +70,20 @@ async function scan(path: string, file: string, atLeast: number): Promise<{ scan
 }
 
 const template = join(root, 'template');
-let lane = '';
+let journal = '';
 let bytes = Buffer.alloc(0);
 let frames: Range[] = [];
 let bodies: string[] = [];
 beforeAll(async () => {
   await makeSession(template);
-  lane = laneIn(template);
-  bytes = fs.readFileSync(join(template, lane));
-  frames = await framesOf(join(template, lane), lane);
-  ({ bodies } = await scan(join(template, lane), lane, bytes.length));
+  journal = journalIn(template);
+  bytes = fs.readFileSync(join(template, journal));
+  frames = await framesOf(join(template, journal), journal);
+  ({ bodies } = await scan(join(template, journal), journal, bytes.length));
 });
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
 
-describe('a lane', () => {
+describe('a journal', () => {
   const path = () => join(root, 'file');
 
   it('every bit that is flipped is found, and costs one frame', async () => {
@@ -92,7 +93,7 @@ describe('a lane', () => {
       const at = bit >> 3;
       bad[at] = (bad[at] as number) ^ (1 << (bit & 7));
       fs.writeFileSync(path(), bad);
-      const found = await scan(path(), lane, bytes.length);
+      const found = await scan(path(), journal, bytes.length);
       const hit = frames.findIndex(({ to }) => at < to);
       const left = bodies.filter((_, i) => i !== hit);
 
@@ -115,7 +116,7 @@ describe('a lane', () => {
       }
       if (bad.equals(bytes)) continue;
       fs.writeFileSync(path(), bad);
-      const found = await scan(path(), lane, bytes.length);
+      const found = await scan(path(), journal, bytes.length);
       if (found.scan.damages.length === 0) expect.fail(`round ${round} was not found`);
       for (const body of found.bodies) expect(bodies).toContain(body);
     }
@@ -126,18 +127,18 @@ describe('a lane', () => {
       fs.writeFileSync(path(), bytes.subarray(0, length));
       const whole = frames.filter(({ to }) => to <= length);
       const end = whole.at(-1)?.to ?? 0;
-      const marked = await scan(path(), lane, bytes.length);
-      const unmarked = await scan(path(), lane, end);
+      const marked = await scan(path(), journal, bytes.length);
+      const unmarked = await scan(path(), journal, end);
 
       expect(marked.scan.damages).toEqual([
-        { file: lane, offset: end, bytes: bytes.length - end, reason: 'cut off' },
+        { file: journal, offset: end, bytes: bytes.length - end, reason: 'cut off' },
       ]);
       expect(marked.bodies).toEqual(bodies.slice(0, whole.length));
       expect(unmarked.scan).toMatchObject({ damages: [], tornBytes: length - end, end });
     }
   });
 
-  it('what stands behind it is torn', async () => {
+  it('bytes after it are torn', async () => {
     for (const rest of [
       '\0'.repeat(600),
       '#H1 00000000 4 1 9\nabc\n',
@@ -147,7 +148,7 @@ describe('a lane', () => {
       '#H1 ffffffff 9999999999 1 1\n',
     ]) {
       fs.writeFileSync(path(), Buffer.concat([bytes, Buffer.from(rest)]));
-      const found = await scan(path(), lane, bytes.length);
+      const found = await scan(path(), journal, bytes.length);
       expect(found.scan).toMatchObject({ damages: [], tornBytes: rest.length });
       expect(found.bodies).toEqual(bodies);
     }
@@ -171,7 +172,7 @@ describe('a lane', () => {
     }
     for (const [i, bad] of tries.entries()) {
       fs.writeFileSync(path(), Buffer.concat(bad));
-      const found = await scan(path(), lane, bytes.length);
+      const found = await scan(path(), journal, bytes.length);
       expect(found.scan.damages.length, `try ${i}`).toBeGreaterThan(0);
       for (const body of found.bodies) expect(bodies).toContain(body);
       expect(new Set(found.bodies).size).toBe(found.bodies.length);
@@ -180,7 +181,7 @@ describe('a lane', () => {
 });
 
 describe('a session', () => {
-  /** Three lanes, the last one left open as by a process that was killed; every outcome is told to the manifest. */
+  /** Three journals, the last one not closed, as after a kill. The manifest has the length of each. */
   async function makeLives(folder: string): Promise<Map<string, unknown>> {
     for (const name of ['x', 'y', 'z']) {
       const writer = await openWriter(folder);
@@ -194,60 +195,65 @@ describe('a session', () => {
 
   interface Scene {
     readonly name: string;
-    readonly act: (folder: string, lanes: string[]) => void;
+    readonly act: (folder: string, journals: string[]) => void;
     /** Outcomes that are lost with what is damaged. */
     readonly lost: (key: string) => boolean;
     /** An outcome that an earlier life had recorded otherwise. */
     readonly again?: string;
   }
-  const inLane = (name: string) => (key: string) => key.startsWith(`${name} `);
-  const at = (folder: string, lanes: string[], i: number) => join(folder, lanes[i] as string);
+  const inJournal = (name: string) => (key: string) => key.startsWith(`${name} `);
+  const at = (folder: string, journals: string[], i: number) => join(folder, journals[i] as string);
   const scenes: Scene[] = [
-    { name: 'the first lane deleted', act: (f, l) => fs.rmSync(at(f, l, 0)), lost: inLane('x') },
-    { name: 'the middle lane deleted', act: (f, l) => fs.rmSync(at(f, l, 1)), lost: inLane('y') },
-    { name: 'the last lane deleted', act: (f, l) => fs.rmSync(at(f, l, 2)), lost: inLane('z'), again: 'y' },
-    { name: 'the first lane empty', act: (f, l) => fs.truncateSync(at(f, l, 0)), lost: inLane('x') },
+    { name: 'the first journal deleted', act: (f, l) => fs.rmSync(at(f, l, 0)), lost: inJournal('x') },
+    { name: 'the middle journal deleted', act: (f, l) => fs.rmSync(at(f, l, 1)), lost: inJournal('y') },
     {
-      name: 'the last lane empty',
+      name: 'the last journal deleted',
+      act: (f, l) => fs.rmSync(at(f, l, 2)),
+      lost: inJournal('z'),
+      again: 'y',
+    },
+    { name: 'the first journal empty', act: (f, l) => fs.truncateSync(at(f, l, 0)), lost: inJournal('x') },
+    {
+      name: 'the last journal empty',
       act: (f, l) => fs.truncateSync(at(f, l, 2)),
-      lost: inLane('z'),
+      lost: inJournal('z'),
       again: 'y',
     },
     {
-      name: 'two lanes swapped',
+      name: 'two journals swapped',
       act: (f, l) => {
         fs.renameSync(at(f, l, 0), join(f, 'between'));
         fs.renameSync(at(f, l, 1), at(f, l, 0));
         fs.renameSync(join(f, 'between'), at(f, l, 1));
       },
-      lost: (key) => inLane('x')(key) || inLane('y')(key),
+      lost: (key) => inJournal('x')(key) || inJournal('y')(key),
     },
     {
-      name: 'a lane under the name of another',
+      name: 'a journal under the name of another',
       act: (f, l) => fs.copyFileSync(at(f, l, 0), at(f, l, 1)),
-      lost: inLane('y'),
+      lost: inJournal('y'),
     },
     {
-      name: 'the last lane with the content of another',
+      name: 'the last journal with the content of another',
       act: (f, l) => fs.copyFileSync(at(f, l, 0), at(f, l, 2)),
-      lost: inLane('z'),
+      lost: inJournal('z'),
       again: 'y',
     },
     {
-      name: 'foreign bytes in a lane',
+      name: 'foreign bytes in a journal',
       act: (f, l) => fs.writeFileSync(at(f, l, 1), 'foreign\n'.repeat(50)),
-      lost: inLane('y'),
+      lost: inJournal('y'),
     },
   ];
 
   it.each(scenes)('$name', async ({ name, act, lost, again }) => {
     const folder = join(root, name);
     const before = await makeLives(folder);
-    const lanes = fs
+    const journals = fs
       .readdirSync(folder)
       .filter((file) => file.startsWith('l-'))
       .sort();
-    act(folder, lanes);
+    act(folder, journals);
     const expected = new Map([...before].filter(([key]) => !lost(key)));
     if (again !== undefined) expected.set('again', again);
 
@@ -265,15 +271,15 @@ describe('a session', () => {
     if (!/deleted|empty/.test(name)) expect(aside.length).toBeGreaterThan(0);
   });
 
-  it('what looks like another lane says nothing', async () => {
+  it('a copy under the name of another journal has no effect', async () => {
     const folder = join(root, 'another');
     const before = await makeLives(folder);
-    const lanes = fs
+    const journals = fs
       .readdirSync(folder)
       .filter((file) => file.startsWith('l-'))
       .sort();
     const copy = join(folder, 'l-000009-1of1-zz-00000000000000000000.log');
-    fs.copyFileSync(at(folder, lanes, 0), copy);
+    fs.copyFileSync(at(folder, journals, 0), copy);
     fs.writeFileSync(join(folder, 'l-000008-1of1-zz-00000000000000000000.log'), '');
     fs.writeFileSync(join(folder, 'l-000007-1of1-zz-00000000000000000000.log'), 'foreign\n');
     expect((await contentOf(folder, marksIn(folder))).values).toEqual(before);
@@ -286,7 +292,7 @@ describe('a session', () => {
     expect(damages).toEqual([]);
   });
 
-  it.each(['', 'garbage', '{}', 'null', '{"part":1}', '[1,2'])('claims that say %j', async (text) => {
+  it.each(['', 'garbage', '{}', 'null', '{"part":1}', '[1,2'])('claims with the content %j', async (text) => {
     const folder = join(root, `claim ${text.replace(/\W/g, '_')} ${text.length}`);
     const before = await makeLives(folder);
     for (const file of fs.readdirSync(folder))
@@ -339,7 +345,7 @@ describe('a session', () => {
   });
 
   it.each(['', '{"format":1', 'garbage', 'null', '[]', '{"format":1,"marks":{}}', '\0'.repeat(300)])(
-    'a manifest that says %j is made anew from the journal',
+    'a manifest with the content %j is rebuilt from the journal',
     async (text) => {
       const folder = join(root, `manifest ${text.slice(0, 20).replace(/\W/g, '_')} ${text.length}`);
       const before = await makeLives(folder);
@@ -391,13 +397,13 @@ describe('a session', () => {
   it('repair sets aside what is damaged, and readers see the rest meanwhile', async () => {
     const folder = join(root, 'repair');
     const before = await makeLives(folder);
-    const file = laneIn(folder, 2);
+    const file = journalIn(folder, 2);
     const bad = fs.readFileSync(join(folder, file));
     bad[bad.indexOf('y b')] = 0;
     fs.writeFileSync(join(folder, file), bad);
     looksDead(folder);
     const seen = new Map<string, unknown>();
-    for await (const found of readOutcomes(folder)) seen.set(found.key, toldOf(found));
+    for await (const found of readOutcomes(folder)) seen.set(found.key, shownOutcome(found));
     before.delete('y b');
 
     expect(seen).toEqual(before);

@@ -1,6 +1,6 @@
 /**
- * The document: no change of any process is lost, none is seen by halves, and a process that was paused for long comes to no harm and does
- * none. Damage is an error until somebody repairs it.
+ * The document: no change is lost, no reader sees half a change, and a process that was paused for long does
+ * no harm. Damage is an error until it is repaired.
  */
 
 import { spawn } from 'node:child_process';
@@ -77,7 +77,7 @@ it.each([1, 7, 8, 9, 20, 63])('a writer that is %i versions late', async (versio
   const [slow, fast] = [new DocumentStore(folder), new DocumentStore(folder)];
   await slow.update(count);
   let isLate = false;
-  // Paused between computing and linking, while others go on and remove the version it read, and the one it wants to be.
+  // Paused between computing and linking, while others remove the version it read and the number it wants.
   disk.link = (from, to) => {
     if (isLate) return plain.link(from, to);
     isLate = true;
@@ -95,7 +95,9 @@ it.each([1, 7, 8, 9, 20, 63])('a writer that is %i versions late', async (versio
   expect(states(folder).length).toBeLessThanOrEqual(8);
 });
 
-/** What other processes would have written meanwhile; synchronously, for the one that is paused holds the thread. */
+/**
+ * Writes what other processes would have written. Synchronous, because the paused update holds the thread.
+ */
 function later(folder: string, from: number, before: readonly string[], versions: number): void {
   const writes = [...before];
   for (let i = 0; i < versions; i++) {
@@ -109,7 +111,7 @@ function later(folder: string, from: number, before: readonly string[], versions
   }
 }
 
-it('a writer that is so late that nobody can tell is told so', async () => {
+it('a writer that is too late to know whether its change is included gets an error', async () => {
   const folder = newFolder();
   const store = new DocumentStore(folder);
   await store.update(count);
@@ -129,7 +131,7 @@ it('a writer that is so late that nobody can tell is told so', async () => {
   expect(store.read()).toEqual({ n: 82 });
 });
 
-it('a change that throws, or answers no JSON, changes nothing, and others wait for nobody', async () => {
+it('a change that throws, or returns no JSON, changes nothing and does not delay others', async () => {
   const folder = newFolder();
   const store = new DocumentStore(folder);
   const results = await Promise.allSettled([

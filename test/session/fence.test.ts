@@ -1,6 +1,7 @@
 /**
- * The fence: a writer that was paused, at whatever point, and overtaken meanwhile is told so and acknowledges nothing more; what it had
- * acknowledged its successor has. Runs that share no task leave each other alone.
+ * The fence: a writer that is overtaken while it is paused, at whatever point, gets an error and acknowledges
+ * nothing more. Its successor has everything that it acknowledged. Runs without common tasks do not disturb
+ * each other.
  */
 
 import fs from 'node:fs';
@@ -11,7 +12,7 @@ import { restoreDisk } from '../support/session-disk.js';
 import {
   closeWriter,
   contentOf,
-  laneIn,
+  journalIn,
   looksDead,
   openWriter,
   put,
@@ -28,7 +29,7 @@ afterEach(restoreDisk);
 afterAll(endProcesses);
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
 
-/** A moment at which a writer waits, and what lets it go on. */
+/** A moment at which a writer waits, and the function that continues it. */
 function gate(): { readonly reached: Promise<void>; readonly pass: () => Promise<void>; open: () => void } {
   let arrive = () => {};
   let open = () => {};
@@ -68,16 +69,16 @@ describe('a writer that is overtaken', () => {
     expect(damages).toEqual([]);
   });
 
-  it('between its looks at the claims and at its own file, which the other one has compacted away', async () => {
+  it('between checking the claims and checking its own file, which the other one has removed', async () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     await put(a, 'a1', 1);
-    const lane = join(folder, laneIn(folder));
+    const journal = join(folder, journalIn(folder));
     Object.assign(disk, {
       stat: (path: string) => {
-        if (path !== lane) return plain.stat(path);
+        if (path !== journal) return plain.stat(path);
         fs.linkSync(join(folder, 'e000001.epoch'), join(folder, 'e000002.epoch'));
-        fs.rmSync(lane);
+        fs.rmSync(journal);
         restoreDisk();
         return plain.stat(path);
       },
@@ -104,7 +105,7 @@ describe('a writer that is overtaken', () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     await put(a, 'a1', 1);
-    // The look is synchronous, behind the write; another process gets in between only here.
+    // The check follows the write synchronously; another process can come between them only here.
     Object.assign(disk, {
       write: (...args: Parameters<typeof disk.write>) => {
         const count = plain.write(...args);
@@ -117,13 +118,13 @@ describe('a writer that is overtaken', () => {
     });
     await expect(put(a, 'a2', 2)).rejects.toMatchObject(FENCED);
     const b = await openWriter(folder);
-    // It may have it, for it was written; nobody was told so.
+    // It was written and not acknowledged, so it may be there.
     expect(b.recorded.counts.succeeded).toBe(2);
     await closeWriter(b);
     await closeWriter(a).catch(() => {});
   });
 
-  it('in its sync, behind its look: what it acknowledges its successor has', async () => {
+  it('in its sync, after its check: its successor has what it acknowledges', async () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     const inSync = gate();
@@ -158,7 +159,7 @@ describe('a writer that is overtaken', () => {
         await put(writer, `old ${life}`, life);
         await closeWriter(writer);
       }
-      // Its sync of the base waits; the rename comes behind it.
+      // Its sync of the base waits; the rename comes after it.
       const compacting = gate();
       const { rename } = disk;
       let isBase = false;
@@ -208,7 +209,7 @@ describe('a writer that is overtaken', () => {
     }
   });
 
-  it('while it opens, between its claim and its lane', async () => {
+  it('while it opens, between its claim and its journal', async () => {
     const folder = newFolder();
     const first = await openWriter(folder);
     await put(first, 'old', 0);
@@ -237,13 +238,13 @@ describe('a writer that is overtaken', () => {
 });
 
 describe('who fences whom', () => {
-  const part = (index: number, count: number) => ({ part: { index, count } });
+  const shard = (index: number, count: number) => ({ shard: { index, count } });
 
   it('a writer whose successor took a number far above its own', async () => {
     const folder = newFolder();
     const a = await openWriter(folder);
     await put(a, 'a', 1);
-    // Somebody else's file with the name of a lane: the next number is above it.
+    // A foreign file with the name of a journal: the next number is above it.
     fs.writeFileSync(join(folder, 'l-000009-1of1-zz-00000000000000000000.log'), '');
     looksDead(folder);
     const b = await openWriter(folder);
@@ -265,15 +266,15 @@ describe('who fences whom', () => {
 
   it('shards of one count leave each other alone, in whatever order they open', async () => {
     const folder = newFolder();
-    const first = await openWriter(folder, part(1, 3));
+    const first = await openWriter(folder, shard(1, 3));
     await put(first, '1', 1);
-    const second = await openWriter(folder, part(2, 3));
+    const second = await openWriter(folder, shard(2, 3));
     await put(first, '1 again', 1);
-    const third = await openWriter(folder, part(3, 3));
+    const third = await openWriter(folder, shard(3, 3));
     for (const [i, shard] of [first, second, third].entries()) await put(shard, `${i} late`, 1);
-    await expect(openWriter(folder, part(2, 3))).rejects.toMatchObject({ code: 'HEDDLE_SESSION_BUSY' });
+    await expect(openWriter(folder, shard(2, 3))).rejects.toMatchObject({ code: 'HEDDLE_SESSION_BUSY' });
     looksDead(folder);
-    const secondAgain = await openWriter(folder, part(2, 3));
+    const secondAgain = await openWriter(folder, shard(2, 3));
     await expect(put(second, 'no', 1)).rejects.toMatchObject(FENCED);
     await put(first, '1 last', 1);
     await put(secondAgain, '2 last', 1);
@@ -295,9 +296,9 @@ describe('who fences whom', () => {
   });
 
   it.each([
-    ['a whole run', part(1, 2), part(1, 1)],
-    ['a shard', part(1, 1), part(2, 2)],
-    ['a shard of another count', part(1, 2), part(2, 3)],
+    ['a whole run', shard(1, 2), shard(1, 1)],
+    ['a shard', shard(1, 1), shard(2, 2)],
+    ['a shard of another count', shard(1, 2), shard(2, 3)],
   ])('%s fences what overlaps', async (_, old, young) => {
     const folder = newFolder();
     const a = await openWriter(folder, old);
@@ -312,11 +313,11 @@ describe('who fences whom', () => {
     expect([...(await contentOf(folder)).values.keys()]).toEqual(['a', 'b']);
   });
 
-  it('many that open at once: all but one of those that overlap are refused or fenced, and nothing is lost', async () => {
+  it('many that open at once: of those that overlap all but one are refused or fenced', async () => {
     const folder = newFolder();
     const acknowledged: string[] = [];
     const one = async (i: number) => {
-      const writer = await openWriter(folder, i % 3 === 0 ? {} : part((i % 2) + 1, 2));
+      const writer = await openWriter(folder, i % 3 === 0 ? {} : shard((i % 2) + 1, 2));
       await put(writer, `key ${i}`, i);
       acknowledged.push(`key ${i}`);
       await closeWriter(writer);
@@ -332,7 +333,7 @@ describe('who fences whom', () => {
   });
 });
 
-it('a process that was stopped for longer than the stale time is told when it wakes', {
+it('a process that was stopped for longer than the stale time gets an error when it continues', {
   timeout: 20_000,
 }, async () => {
   const folder = newFolder();

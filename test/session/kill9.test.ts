@@ -1,7 +1,7 @@
 /**
- * The real command, killed with -9 at random moments and at every operation on the session's files, or let down by its file system. At the
- * end each task has exactly one outcome, nothing that was printed is missing or different, and the results are those of a run that
- * nobody disturbed.
+ * The real command, killed with -9 at random moments and at every operation on the session's files, or with a
+ * file system that fails. In the end each task has exactly one outcome, everything that was printed is there
+ * unchanged, and the results equal those of an undisturbed run.
  *
  * HEDDLE_SOAK=1 makes it 200 kills over 20,000 tasks, and every operation instead of every sixth.
  */
@@ -62,7 +62,7 @@ it(`${KILLS} kills at random moments over ${TASKS} tasks`, { timeout: 900_000 },
 });
 
 describe('each operation on the files of a session', () => {
-  /** Disturbs the n-th operation, then lets the command end in peace; for every STEP-th n. */
+  /** Disturbs the n-th operation, then lets the command finish; for every STEP-th n. */
   async function disturb(
     how: string,
     check: (disturbed: Life) => void,

@@ -1,6 +1,6 @@
 /**
- * Hostile surroundings: locks that are taken away, filled, or left behind change nothing but waiting time; links, foreign folders and foreign
- * owners are refused before anything is written. What a session makes is for its owner alone.
+ * Hostile surroundings. Locks that are removed, filled, or left behind only cost time. Links, foreign folders
+ * and foreign owners are refused before anything is written. Only the owner can read what a session creates.
  */
 
 import fs from 'node:fs';
@@ -12,7 +12,7 @@ import { repair } from '../../src/session/session-view.js';
 import {
   closeWriter,
   contentOf,
-  laneIn,
+  journalIn,
   looksDead,
   marksIn,
   openWriter,
@@ -91,7 +91,7 @@ describe('locks', () => {
     expect((await contentOf(folder)).values.get('old')).toBe(0);
   });
 
-  it('a live lock that somebody removes is taken again, and nothing breaks', async () => {
+  it('a live lock that was removed is taken again', async () => {
     const errors: unknown[] = [];
     const onError = (error: unknown) => errors.push(error);
     process.on('uncaughtException', onError);
@@ -102,7 +102,7 @@ describe('locks', () => {
     for (const lock of liveLocks(folder)) fs.rmSync(join(folder, lock), { recursive: true });
     await put(writer, 'b', 2);
     await vi.waitFor(() => expect(liveLocks(folder)).toHaveLength(1), { timeout: 8000, interval: 50 });
-    // Compromised: it looks as if somebody else had touched it.
+    // Compromised: it looks as if another process had touched it.
     for (const lock of liveLocks(folder)) fs.utimesSync(join(folder, lock), LONG_AGO, LONG_AGO);
     await wait(1300);
     await put(writer, 'c', 3);
@@ -135,10 +135,10 @@ describe('locks', () => {
     fs.rmSync(join(folder, 'session.json'));
     await put(writer, 'b', 1);
     await closeWriter(writer);
-    expect(marksIn(folder)[laneIn(folder)]).toBe(fs.statSync(join(folder, laneIn(folder))).size);
+    expect(marksIn(folder)[journalIn(folder)]).toBe(fs.statSync(join(folder, journalIn(folder))).size);
   });
 
-  it('a lane that is moved or deleted while it is written ends the run', async () => {
+  it('a journal that is moved or deleted while it is written ends the run', async () => {
     for (const move of [
       (path: string) => fs.rmSync(path),
       (path: string) => fs.renameSync(path, `${path}.old`),
@@ -146,7 +146,7 @@ describe('locks', () => {
       const folder = newFolder();
       const writer = await openWriter(folder);
       await put(writer, 'a', 1);
-      move(join(folder, laneIn(folder)));
+      move(join(folder, journalIn(folder)));
       await expect(put(writer, 'b', 1)).rejects.toMatchObject({ code: 'HEDDLE_SESSION_WRITE' });
       await expect(closeWriter(writer)).rejects.toMatchObject({ code: 'HEDDLE_SESSION_WRITE' });
     }
@@ -191,7 +191,7 @@ describe('names', () => {
     expect(liveLocks(folder)).toEqual([]);
   });
 
-  it.each(['lane', 'document'])('a quarantine that is a link, for a damaged %s', async (what) => {
+  it.each(['journal', 'document'])('a quarantine that is a link, for a damaged %s', async (what) => {
     const folder = newFolder();
     const target = join(root, `target ${scene}`);
     fs.mkdirSync(target);
@@ -199,7 +199,7 @@ describe('names', () => {
     const store = new DocumentStore(folder);
     await store.update(() => ({ n: 1 }));
     fs.symlinkSync(target, join(folder, 'quarantine'));
-    const path = join(folder, what === 'lane' ? laneIn(folder) : 'state-000001.json');
+    const path = join(folder, what === 'journal' ? journalIn(folder) : 'state-000001.json');
     const bytes = fs.readFileSync(path);
     bytes.fill(0, bytes.length - 30, bytes.length - 5);
     fs.writeFileSync(path, bytes);
@@ -211,12 +211,12 @@ describe('names', () => {
     expect(fs.readdirSync(join(folder, 'quarantine')).length).toBe(1);
   });
 
-  it('a lane, a claim, or a base that somebody planted as a link is not written through', async () => {
+  it('a journal, a claim, or a base that was planted as a link is not written through', async () => {
     const folder = newFolder();
     await makeSession(folder);
     const path = outside();
     const { create } = disk;
-    // Nobody can guess the name of a lane; here it is planted in the moment before it is made.
+    // The name of a journal cannot be guessed, so it is planted just before the journal is created.
     disk.create = (each) => {
       if (/\/l-[^/]*$/.test(each)) fs.symlinkSync(path, each);
       return create(each);
@@ -271,12 +271,12 @@ describe('names', () => {
       for (let life = 0; life < 9; life++) await makeSession(folder);
       await new DocumentStore(folder).update(() => 1);
       const writer = await openWriter(folder);
-      const lane = fs
+      const journal = fs
         .readdirSync(folder)
         .sort()
         .findLast((file) => file.startsWith('l-')) as string;
-      const bytes = fs.readFileSync(join(folder, lane));
-      fs.writeFileSync(join(folder, lane), bytes.fill(0, 0, 40));
+      const bytes = fs.readFileSync(join(folder, journal));
+      fs.writeFileSync(join(folder, journal), bytes.fill(0, 0, 40));
       looksDead(folder);
       const next = await openWriter(folder);
       const modes = new Map(

@@ -1,8 +1,9 @@
 /**
- * Every call to the disk fails once: for each operation the first call, the second, and so on, until the workload gets by without it.
+ * Every call to the disk fails once: for each operation the first call, the second, and so on, until the
+ * workload makes no further call.
  *
- * Whatever fails: what was acknowledged is recorded, nothing is recorded that was not handed in, the run is told by an error of heddle, nothing
- * hangs, and the session opens again at once in the same process.
+ * After each failure: what was acknowledged is recorded, nothing else is, the run gets an error of heddle,
+ * nothing hangs, and the same process can open the session again at once.
  */
 
 import fs from 'node:fs';
@@ -46,7 +47,7 @@ const onUnhandled = (error: unknown) => unhandled.push(error);
 
 beforeAll(async () => {
   process.on('unhandledRejection', onUnhandled);
-  // So many lanes that the next run compacts.
+  // So many journals that the next run compacts.
   for (let life = 0; life < 8; life++) {
     const writer = await openWriter(template);
     await put(writer, `old ${life}`, life);
@@ -60,7 +61,7 @@ afterAll(() => {
   fs.rmSync(root, { recursive: true, force: true });
 });
 
-/** Lets the n-th call of a method fail; says afterwards whether there was one. */
+/** Makes the n-th call of a method fail. The returned function says whether there was one. */
 function failCall(method: Method, n: number, how: string): () => boolean {
   let calls = 0;
   const fail = (...args: unknown[]): unknown => {
@@ -77,7 +78,7 @@ function failCall(method: Method, n: number, how: string): () => boolean {
       );
     }
     const error = Object.assign(new Error(`${how}: injected, ${method}`), { code: how, syscall: method });
-    // What is closed is closed, whatever the answer.
+    // A file is closed even when `close` fails.
     if (method === 'close') call(...args);
     if (method === 'syncData' || method === 'sync' || method === 'read') return Promise.reject(error);
     throw error;
@@ -185,7 +186,7 @@ async function failEach(method: Method, how: string): Promise<number> {
     for (const [key, value] of acknowledged) expect(values.get(key), what).toEqual(value);
     for (const [key, value] of values) expect(value, `${what}: ${key}`).toEqual(HANDED_IN.get(key));
     const { n: found } = new DocumentStore(folder).read() as { n: number };
-    // An update that was told to have failed may have been done all the same; it was not done twice.
+    // An update that failed may still have been made, but not twice.
     expect(found, what).toBeGreaterThanOrEqual(document);
     expect(found, what).toBeLessThanOrEqual(3);
     const left = fs.readdirSync(folder).filter((file) => /^(?:\.t-|live-)/.test(file));

@@ -1,6 +1,7 @@
 /**
- * Eight processes share one session, each with a shard of the batch; three of them are killed and started again at random moments, the
- * others never notice. In the end every task has one outcome, and what any of them printed is what is recorded.
+ * Eight processes share one session, each with a shard of the batch. Three of them are killed and restarted
+ * at random moments, and the others do not notice. In the end every task has one outcome, which is what was
+ * printed.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The storm: four processes steal one session from each other while they are stopped, woken and killed at random. What any of them said to be
- * recorded is recorded, and two readers that know nothing of each other agree.
+ * The storm: four processes take one session from each other while they are stopped, continued and killed at
+ * random. Everything that any of them acknowledged is recorded, and two independent readers agree.
  *
  * 8 seconds; a minute with HEDDLE_SOAK=1.
  */
@@ -31,23 +31,25 @@ it(`${PROCESSES} processes, ${SECONDS} s`, { timeout: 180_000 }, async () => {
   const roll = dice(Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1000));
   const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   const acknowledged = new Set<string>();
-  /** By process, in the order of their ends: keys that it had to find, as far as is known from outside. */
-  const all: RecorderProcess[] = [];
   const counts = { kills: 0, pauses: 0, takeovers: 0, fenced: 0 };
   const until = Date.now() + SECONDS * 1000;
   const strange: string[] = [];
+  /** On a busy machine the storm goes on until it has done what it is for. */
+  const isOver = () =>
+    Date.now() > until && counts.takeovers > PROCESSES && counts.fenced > 0 && acknowledged.size > 100;
 
   /** Keeps one process going after the other. */
   const keepOne = async (i: number) => {
-    for (let life = 0; Date.now() < until; life++) {
+    for (let life = 0; !isOver(); life++) {
       looksDead(folder);
       const before = acknowledged.size;
-      const one = new RecorderProcess(folder, `${i}.${life}`, { shared: 'everybody' });
-      all.push(one);
+      const one = new RecorderProcess(folder, `${i}.${life}`, { shared: 'shared' });
       const hasEnded = one.exited.then(() => true);
+      // Most processes are disturbed while they record, the others while they start.
+      if (roll() < 0.7) await one.reached(1);
       while (!(await Promise.race([hasEnded, wait(20 + roll() * 250)]))) {
         for (const key of one.acknowledged) acknowledged.add(key);
-        if (Date.now() > until || roll() < 0.2) {
+        if (isOver() || roll() < 0.2) {
           one.child.kill('SIGKILL');
           counts.kills++;
         } else if (roll() < 0.6) {
@@ -61,7 +63,7 @@ it(`${PROCESSES} processes, ${SECONDS} s`, { timeout: 180_000 }, async () => {
       for (const key of one.acknowledged) acknowledged.add(key);
       if (one.found !== undefined) {
         counts.takeovers++;
-        // What was acknowledged before it began it has found; the task of everybody is one more.
+        // It found everything that was acknowledged before it started, and the task that all processes share.
         if (one.found < before) strange.push(`${i}.${life} found ${one.found} of ${before}`);
       }
       if (one.end === 'HEDDLE_SESSION_FENCED') counts.fenced++;
@@ -79,11 +81,7 @@ it(`${PROCESSES} processes, ${SECONDS} s`, { timeout: 180_000 }, async () => {
   expect(strange).toEqual([]);
   expect(two).toEqual(one);
   expect(one.damages).toEqual([]);
-  for (const [key, value] of one.values)
-    if (key !== 'everybody') expect(value).toBe(Number(key.split(' ')[1]));
-  expect(acknowledged.size).toBeGreaterThan(100);
-  expect(counts.takeovers).toBeGreaterThan(PROCESSES);
-  expect(counts.fenced).toBeGreaterThan(0);
+  for (const [key, value] of one.values) if (key !== 'shared') expect(value).toBe(Number(key.split(' ')[1]));
 
   looksDead(folder);
   await closeWriter(await openWriter(folder));

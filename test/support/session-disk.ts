@@ -1,9 +1,10 @@
 /**
  * A disk that is recorded while a session works on it, and rebuilt as a power cut may leave it.
  *
- * Everything goes through the seam `disk` (src/session/disk.ts). What was not synced may be there, may be missing, may be zeros, or may be
- * torn at 512 bytes; names that were not synced may be there or not, each for itself. session.json and the locks go another way, so a
- * rebuilt disk has none; the folder's sync behind session.json is left out, for what is a hint must not hold anything up.
+ * Records calls of the seam `disk` (src/session/disk.ts). Data that was not synced may be there, missing,
+ * zeros, or torn at 512 bytes. Each name that was not synced may be there or not. session.json and the locks
+ * do not use the seam, so a rebuilt disk has none. The folder's sync after session.json is ignored, because
+ * session.json is a hint.
  */
 
 import fs from 'node:fs';
@@ -40,7 +41,7 @@ type Naming =
   | { readonly kind: 'delete'; readonly name: string }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string; readonly inode: number }
   | { readonly kind: 'folder' };
-/** A sync covers what had been done when it was called, and counts when it has answered. */
+/** A sync covers what was done before it was called, and counts when it has resolved. */
 type Operation =
   | Write
   | Naming
@@ -51,14 +52,14 @@ type Operation =
 
 /** What the test knows of a session at some moment. */
 export class Known {
-  /** By key: values that may be found: the one that was acknowledged last, and those that were handed in since. */
+  /** By key: the values that may be found: the last one acknowledged, and those recorded since. */
   readonly values = new Map<string, unknown[]>();
   readonly acknowledged = new Set<string>();
-  /** Ids of attempts that were told to have begun, and of which nothing else was handed in. */
+  /** Ids of attempts that are acknowledged to have begun, and have no outcome. */
   readonly started = new Set<string>();
 }
 
-/** Who asks for a sync: the file of src/session above disk.ts. */
+/** The file of src/session that asked for a sync, above disk.ts. */
 function caller(): string {
   const lines = (new Error().stack ?? '').split('\n');
   const found = lines
@@ -70,7 +71,7 @@ function caller(): string {
 /** Records what happens to one folder. */
 export class DiskRecorder {
   readonly operations: Operation[] = [];
-  /** Syncs of data never answer, as in a process that is killed meanwhile. */
+  /** Syncs of data never resolve, as in a process that is killed meanwhile. */
   isStuck = false;
   readonly #folder: string;
   readonly #inodes = new Map<string, number>();
@@ -162,13 +163,13 @@ export class DiskRecorder {
   }
 }
 
-/** A kind of sync, to be left out: what it syncs, and the file that asks for it. */
+/** A kind of sync to ignore: what it syncs, and the file that asks for it. */
 export interface LeftOut {
   readonly kind: 'sync' | 'sync names' | 'sync parent';
   readonly by: string;
 }
 
-/** What is known and what is on the disk behind the first so many operations; undefined when the folder itself is not there. */
+/** What is known and what is on the disk after `count` operations; no files when the folder is not there. */
 export function crashState(
   operations: readonly Operation[],
   count: number,

@@ -1,4 +1,4 @@
-/** Lives of a session inside the test's own process: open, record, leave as if killed, look at what is there. */
+/** Sessions within the test's own process: open, record, leave as if killed, read what is there. */
 
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { encodeValue } from '../../src/protocol/encoded-value.js';
 import type { Damage } from '../../src/session/frames.js';
 import { WHOLE } from '../../src/session/names.js';
+import type { SessionRequest } from '../../src/session/open-session.js';
 import type { NewRecord, OutcomeOnDisk } from '../../src/session/record.js';
 import type { RecordableBlock } from '../../src/session/recorder.js';
 import { recover } from '../../src/session/recovery.js';
-import { type SessionRequest, SessionWriter } from '../../src/session/session-writer.js';
+import { SessionWriter } from '../../src/session/session-writer.js';
 
 /** HEDDLE_SOAK=1 runs everything for longer. */
 export const SOAK = process.env['HEDDLE_SOAK'] === '1';
@@ -28,7 +29,7 @@ export const IDENTITY = { task: { name: 'task', hash: 'abc' }, keys: 'the key' }
 export function openWriter(folder: string, more: Partial<SessionRequest> = {}): Promise<SessionWriter> {
   return SessionWriter.open({
     folder,
-    part: WHOLE,
+    shard: WHOLE,
     identity: IDENTITY,
     force: false,
     isBatch: undefined,
@@ -70,14 +71,14 @@ export function looksDead(folder: string): void {
     try {
       fs.utimesSync(join(folder, file), longAgo, longAgo);
     } catch (error) {
-      // Let go of meanwhile.
+      // Released meanwhile.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
 }
 
-/** What an outcome says: its value, or its error's message. */
-export function toldOf({ status, value, error }: OutcomeOnDisk): unknown {
+/** The value of an outcome, or the message of its error. */
+export function shownOutcome({ status, value, error }: OutcomeOnDisk): unknown {
   return status === 'failed' ? `failed: ${error?.message}` : value;
 }
 
@@ -96,7 +97,7 @@ export async function contentOf(folder: string, marks: Record<string, number> = 
     const values = new Map<string, unknown>();
     for (const slot of recorded.slots()) {
       const found = recorded.read(slot);
-      values.set(found.key, toldOf(found));
+      values.set(found.key, shownOutcome(found));
     }
     return { values, started: new Set(recorded.started.keys()), damages, tornBytes };
   } finally {
@@ -104,15 +105,15 @@ export async function contentOf(folder: string, marks: Record<string, number> = 
   }
 }
 
-/** The only lane in a folder, or the one of an epoch. */
-export function laneIn(folder: string, epoch?: number): string {
+/** The only journal in a folder, or the one of an epoch. */
+export function journalIn(folder: string, epoch?: number): string {
   const start = epoch === undefined ? 'l-' : `l-${String(epoch).padStart(6, '0')}-`;
-  const lanes = fs.readdirSync(folder).filter((file) => file.startsWith(start) && file.endsWith('.log'));
-  if (lanes.length !== 1) throw new Error(`${lanes.length} lanes ${start} in ${folder}`);
-  return lanes[0] as string;
+  const journals = fs.readdirSync(folder).filter((file) => file.startsWith(start) && file.endsWith('.log'));
+  if (journals.length !== 1) throw new Error(`${journals.length} journals ${start} in ${folder}`);
+  return journals[0] as string;
 }
 
-/** The bytes that the manifest says are durable. */
+/** The bytes that are durable by the manifest. */
 export function marksIn(folder: string): Record<string, number> {
   const text = fs.readFileSync(join(folder, 'session.json'), 'utf8');
   return (JSON.parse(text) as { marks: Record<string, number> }).marks;

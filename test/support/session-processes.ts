@@ -1,4 +1,6 @@
-/** Processes that record into a session and print what was acknowledged: test/session/fixtures/recorder.js. */
+/**
+ * Processes that record into a session and print what is acknowledged (test/session/fixtures/recorder.js).
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +9,7 @@ const RECORDER = fileURLToPath(new URL('../session/fixtures/recorder.js', import
 
 const running = new Set<ChildProcess>();
 
-/** Ends what a test that failed has left behind. */
+/** Ends the processes that a failed test has left. */
 export function endProcesses(): void {
   for (const child of running) child.kill('SIGKILL');
 }
@@ -41,7 +43,7 @@ export class RecorderProcess {
     );
   }
 
-  /** Fulfils when so many were acknowledged, or the process has ended. */
+  /** Resolves when `count` outcomes were acknowledged, or the process has ended. */
   async reached(count: number): Promise<void> {
     let hasEnded = false;
     void this.exited.then(() => {

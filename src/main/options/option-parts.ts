@@ -1,7 +1,7 @@
 /** Schemas of options that are more than one value. */
 
 import type { Services } from '../../protocol/task.js';
-import { MIN_STALE_MS } from '../../session/limits.js';
+import { MIN_STALE_MS } from '../../session/stale-times.js';
 import { nearest } from '../../text/nearest.js';
 import {
   anything,

@@ -86,14 +86,25 @@ export class ChunkSize {
   }
 }
 
-/** A rough size of a value as a message carries it, in bytes. Looks at 50 members at most. */
-export function roughBytes(value: unknown, budget: { members: number } = { members: 50 }): number {
+/** A rough size of a value in memory, in bytes. Looks at 50 members at most; never throws. */
+export function roughBytes(value: unknown): number {
+  try {
+    return bytesOf(value, { members: 50 });
+  } catch {
+    // A getter or a proxy of the caller threw.
+    return 8;
+  }
+}
+
+function bytesOf(value: unknown, budget: { members: number }): number {
   switch (typeof value) {
     case 'string':
       return value.length + 8;
     case 'object': {
       if (value === null) return 4;
-      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength;
+      // A view keeps its whole buffer in memory, and a clone of it copies the whole buffer.
+      if (ArrayBuffer.isView(value)) return value.buffer.byteLength;
+      if (value instanceof ArrayBuffer) return value.byteLength;
       return roughMembers(value, budget);
     }
     default:
@@ -111,7 +122,7 @@ function roughMembers(value: object, budget: { members: number }): number {
       : Object.values(value);
   for (const member of members) {
     if (budget.members-- <= 0) break;
-    bytes += 16 + roughBytes(member, budget);
+    bytes += 16 + bytesOf(member, budget);
     seen++;
   }
   return seen === 0 ? bytes : (bytes * members.length) / seen;

@@ -1,13 +1,13 @@
 /**
  * The recording of a run: the one seam between a run and its session, with a null object for runs without one.
  *
- *   see (what is known of a task) → [begin, takeBack] → submit | record → tell → close → release
+ *   see (what is known of a task) → [begin, takeBack] → submit | record → report → close → release
  */
 
 import { taskKey } from '../../protocol/task-key.js';
 import { isTransfer, unwrapTransfer } from '../../protocol/transfer.js';
 import type { ValueCache } from '../../session/cache.js';
-import type { TaskIdentity } from '../../session/manifest.js';
+import type { TaskFingerprint } from '../../session/manifest.js';
 import type { Recorded } from '../../session/recorded.js';
 import type { Recorder } from '../../session/recorder.js';
 import type { SeenTask, SessionWriter } from '../../session/session-writer.js';
@@ -17,7 +17,7 @@ import type { Inputs } from './source.js';
 /** Keeps what a run does. */
 export interface Recording
   extends Recorder,
-    Pick<SessionWriter, 'see' | 'begin' | 'takeBack' | 'tell' | 'close' | 'release' | 'notes' | 'gone'> {
+    Pick<SessionWriter, 'see' | 'begin' | 'takeBack' | 'report' | 'close' | 'release' | 'notes' | 'gone'> {
   /** The outcomes of earlier runs. */
   readonly recorded: Pick<Recorded, 'read'>;
   /** Starts of calls through lanes, for limits that hold across processes. */
@@ -32,11 +32,11 @@ export interface Memory {
   /** Values of earlier runs of any session. */
   readonly cache: ValueCache | undefined;
   /** The part of the batch that is this run's. */
-  readonly shard: Shard | undefined;
+  readonly shard: ShardFilter | undefined;
 }
 
 /** One of several parts of a batch; each task falls to one of them by its key. */
-export interface Shard {
+export interface ShardFilter {
   isElsewhere(key: string): boolean;
 }
 
@@ -57,7 +57,7 @@ export const noRecording: Recording = {
   takeBack: async () => {},
   submit: () => undefined,
   record: () => undefined,
-  tell: () => {},
+  report: () => {},
   close: async () => {},
   release: () => {},
   notes: [],
@@ -86,7 +86,7 @@ export const noMemory: Memory = {
  */
 export async function openMemory(
   options: ResolvedRunOptions,
-  identify: () => TaskIdentity,
+  identify: () => TaskFingerprint,
   inputs: Inputs<unknown>,
   total: number | undefined,
 ): Promise<Memory> {
@@ -103,7 +103,7 @@ export async function openMemory(
   };
 }
 
-async function openCache(folder: string, task: TaskIdentity): Promise<ValueCache> {
+async function openCache(folder: string, task: TaskFingerprint): Promise<ValueCache> {
   const { ValueCache } = await import('../../session/cache.js');
   return new ValueCache(folder, task.hash);
 }
@@ -111,7 +111,7 @@ async function openCache(folder: string, task: TaskIdentity): Promise<ValueCache
 async function openSession(
   options: ResolvedRunOptions,
   session: NonNullable<ResolvedRunOptions['session']>,
-  task: TaskIdentity,
+  task: TaskFingerprint,
   inputs: Inputs<unknown>,
   total: number | undefined,
 ): Promise<Pick<Memory, 'recording' | 'isResuming'>> {
@@ -119,7 +119,7 @@ async function openSession(
   const { WHOLE } = await import('../../session/names.js');
   const writer = await SessionWriter.open({
     folder: session.path,
-    part: options.shard ?? WHOLE,
+    shard: options.shard ?? WHOLE,
     pauseMs: FLUSH_PAUSE_MS,
     total,
     identity: {

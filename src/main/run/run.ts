@@ -11,8 +11,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { HeddleError } from '../../protocol/errors.js';
 import type { Services, TaskTraits } from '../../protocol/task.js';
-import type { TaskIdentity } from '../../session/manifest.js';
-import type { ToldState } from '../../session/session-writer.js';
+import type { TaskFingerprint } from '../../session/manifest.js';
+import type { ReportedState } from '../../session/run-reporter.js';
 import type { Executor, InContext, OnWorkerExit } from '../executor/executor.js';
 import { MarkedExecutor } from '../executor/marked.js';
 import { ServiceOffer } from '../executor/service-offer.js';
@@ -52,7 +52,7 @@ export interface RunSetup {
   readonly isInline: boolean;
   readonly makeExecutor: (setup: ExecutorSetup) => Executor;
   /** Names the task function; called only with a session or a cache. */
-  readonly identify: () => TaskIdentity;
+  readonly identify: () => TaskFingerprint;
   /** Lanes that runs of the runtime share. */
   readonly lanes: LanesInUse;
   /** Reads the load of the event loops of the threads and of this one. */
@@ -244,7 +244,7 @@ export class RunCore {
     const progress = this.progress();
     const { running, tasksPerSecond, remainingMs } = progress;
     const { total } = this.#source;
-    if (isRunning) recording.tell({ status: 'running', total, running, tasksPerSecond, remainingMs });
+    if (isRunning) recording.report({ status: 'running', total, running, tasksPerSecond, remainingMs });
     this.events.emit({ type: 'progress', progress });
     try {
       onProgress?.(progress);
@@ -270,7 +270,7 @@ export class RunCore {
     return report;
   }
 
-  async #closeSession(state: ToldState, isAllRead: boolean): Promise<void> {
+  async #closeSession(state: ReportedState, isAllRead: boolean): Promise<void> {
     try {
       await this.#memory.recording.close({ ...state, reason: this.stop.reason?.message }, isAllRead);
     } catch (error) {

@@ -9,8 +9,6 @@
  * is found, however many are done. Without session, shard and cache, nothing is looked up.
  */
 
-import { HeddleError } from '../../protocol/errors.js';
-import { describe } from '../../protocol/serialized-error.js';
 import type { TaskTraits } from '../../protocol/task.js';
 import { onNextTurn } from '../../protocol/turn.js';
 import type { UnusableInput } from '../../protocol/unusable-input.js';
@@ -256,9 +254,7 @@ export class Selection {
     try {
       return hashOf(input);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : describe(cause);
-      const message = `Input ${index} has no key: it cannot be hashed (${reason}); give a key with the option \`key\``;
-      this.#fail(index, undefined, new HeddleError('HEDDLE_INVALID_KEY', message, { cause }));
+      this.#fail(index, undefined, cause as Error);
       return undefined;
     }
   }
@@ -280,7 +276,7 @@ export class Selection {
   #fail(index: number, key: string | undefined, error: Error): void {
     this.#endRow();
     this.settled++;
-    this.#parts.settler.refuse(index, key ?? `unusable-${index}`, error);
+    this.#parts.settler.refuse(index, key ?? `unkeyed-${index}`, error);
   }
 
   #addToRow(slot: number, status: 'succeeded' | 'failed', index: number): void {

@@ -11,15 +11,10 @@
 import { now, ORIGIN } from '../../protocol/control-cell.js';
 import type { EncodedValue } from '../../protocol/encoded-value.js';
 import type { ObservedMessage, SettledMessage, Submission } from '../../protocol/messages.js';
-import {
-  type AttemptTimes,
-  defaultKey,
-  type Failed,
-  NEVER_BEGAN,
-  unsuccessful,
-} from '../../protocol/outcome.js';
+import { type AttemptTimes, type Failed, NEVER_BEGAN, unsuccessful } from '../../protocol/outcome.js';
 import { reviveError } from '../../protocol/serialized-error.js';
 import type { LogLevel, TaskTraits } from '../../protocol/task.js';
+import { reportedKey } from '../../protocol/task-key.js';
 import { isTransfer } from '../../protocol/transfer.js';
 import type { RecordableBlock } from '../../session/recorder.js';
 import { type Chunk, type ChunkTasks, gaplessLength, NOT_CACHED, single } from '../executor/chunk.js';
@@ -337,5 +332,5 @@ export class Settler implements ChunkListener {
 /** Index and key of a task of a chunk, for an event. */
 function named(chunk: Chunk, position: number): { index: number; key: string } {
   const { index, key, input } = taskOf(chunk, position);
-  return { index, key: key ?? defaultKey(input, index) };
+  return { index, key: key ?? reportedKey(input, index) };
 }

@@ -2,7 +2,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Chunk } from '../../../../src/main/executor/executor.js';
+import type { Chunk } from '../../../../src/main/executor/chunk.js';
 import { Gate, type GateHost } from '../../../../src/main/lanes/gate.js';
 import type { Lane } from '../../../../src/main/lanes/lane.js';
 import { LockTable } from '../../../../src/main/lanes/lock-table.js';
