@@ -27,8 +27,8 @@ export class Budget {
   text = 1024 * 1024;
   /** Errors of one tree. */
   errors = 1000;
-  /** Characters of all fields. */
-  fieldText = MAX_TEXT;
+  /** Characters of all fields: room for the body of an answer, in pieces (see heddle/http). */
+  fieldText = 8 * 1024 * 1024;
   /** Fields and elements. */
   entries = 1000;
 
@@ -41,7 +41,7 @@ export class Budget {
 
   /** A text of a field, cut to the budget. */
   cutField(value: string): string {
-    const kept = shortened(value, this.fieldText);
+    const kept = shortened(value, Math.min(MAX_TEXT, this.fieldText));
     this.fieldText = Math.max(0, this.fieldText - kept.length);
     return kept;
   }

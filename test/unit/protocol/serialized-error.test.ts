@@ -262,7 +262,8 @@ describe('an error arrives whole', () => {
   it('with fields up to a limit, and says what is left out', () => {
     const rows = Array.from({ length: 300 }, (_, id) => ({ id }));
     const fields = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, i]));
-    const texts = ['x'.repeat(60_000), 'y'.repeat(60_000), 'z'];
+    const many = Array.from({ length: 70 }, () => 'y'.repeat(60_000));
+    const texts = [many, [...many, 'z']];
 
     expect(serializeError(Object.assign(new Error('x'), { rows })).fields?.['rows']).toHaveLength(101);
     expect(serializeError(Object.assign(new Error('x'), fields)).fields).toMatchObject({
