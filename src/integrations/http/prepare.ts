@@ -156,8 +156,6 @@ function calleeOf(service: Service, name: string): Callee {
   throw refused(`the service "${serviceName}" ${missing} It has: ${names.join(', ')}`);
 }
 
-type HeaderFields = Readonly<Record<string, string>>;
-
 /** How the requests of an endpoint are made, and how their answers are read. */
 interface Route {
   readonly method: string;
@@ -174,7 +172,7 @@ interface Route {
 /** What routes are made of. */
 interface RouteParts {
   readonly baseUrl: string;
-  readonly headers: HeaderFields;
+  readonly headers: Readonly<Record<string, string>>;
   readonly environment: Environment;
 }
 
@@ -236,7 +234,7 @@ function refuse(service: Service, path: Path, problem: string | undefined): void
 }
 
 /** A line break would begin another header. The value is not shown, because it may be a secret. */
-function refuseLineBreaks(service: Service, headers: HeaderFields, at: Path): void {
+function refuseLineBreaks(service: Service, headers: Readonly<Record<string, string>>, at: Path): void {
   for (const [name, value] of Object.entries(headers)) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
     if (!/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value) && /^[\w!#$%&'*+.^`|~-]+$/.test(name)) continue;
