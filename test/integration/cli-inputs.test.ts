@@ -201,7 +201,8 @@ describe('a malformed input', () => {
     });
     expect(lines[1].key).toMatch(/^[\da-f]{32}$/);
     expect(ended.stderr).toContain('3 succeeded   2 failed');
-    expect(ended.stderr).toMatch(/2× HeddleError \[HEDDLE_BAD_INPUT\].*\(inputs \{"n":, nope\)/);
+    expect(ended.stderr).toMatch(/1× HeddleError \[HEDDLE_BAD_INPUT\]: stdin:2:6: .*\(input \{"n":\)/);
+    expect(ended.stderr).toMatch(/1× HeddleError \[HEDDLE_BAD_INPUT\]: stdin:5:1: .*\(input nope\)/);
   });
 
   it('on standard input counts for --fail-fast, and thousands of them are bounded', async () => {
@@ -265,7 +266,7 @@ describe('--key', () => {
     expect(missing.code).toBe(2);
     expect(missing.stderr).toContain('b.jsonl:1: the input has no field "id" for --key; it has: name');
     expect(text.code).toBe(2);
-    expect(text.stderr).toContain('argument 1: the input is no object');
+    expect(text.stderr).toContain('argument 1: the input is not an object');
     expect(open.code).toBe(2);
     expect(open.stderr).toContain('a bracket is not closed');
     expect(stream.code).toBe(1);
@@ -298,5 +299,17 @@ describe('--dry-run', () => {
     expect(good.stdout).not.toContain('{"id":6}');
     expect(bad.code).toBe(2);
     expect(bad.stderr).toContain('is a folder');
+  });
+
+  it('counts what would run: neither bad rows of a stream nor inputs that are shown are more to come', async () => {
+    const { code, stdout, stderr } = await heddle(
+      ['run', fixture('fails.js'), '-i', '-', '--format', 'jsonl', '--dry-run', '-t', '1'],
+      { input: '1\nbad\n2\n' },
+    );
+
+    expect(code).toBe(0);
+    expect(stdout).toContain('would run 2 tasks');
+    expect(stdout.trimEnd()).toMatch(/ {2}0 {2}1\n {2}1 {2}2$/);
+    expect(stderr).toContain('1 input cannot be used; each would be a failed task');
   });
 });

@@ -90,6 +90,15 @@ describe('standard output', () => {
     ]);
   });
 
+  it('that cannot hold a value counts for --fail-fast', async () => {
+    const { code, stderr } = await heddle([
+      ...['run', fixture('shapes.js'), 'bigint', 'a', '--fail-fast', '--no-session', '-t', '1'],
+    ]);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('1 value could not be written, more than the 0 allowed');
+  });
+
   it('that is closed ends the run quietly', async () => {
     const started = startHeddle(['run', SAME, '-i', '-', '--order', 'completion']);
     started.child.stdin?.on('error', () => {});
@@ -273,16 +282,19 @@ describe('--failed-out', () => {
 describe('the end of a run', () => {
   it('is told by the exit code', async () => {
     const wait = fixture('wait.js');
-    const [ok, failed, fast, limit, share, within, deadline, failedAndDeadline] = await Promise.all([
+    const [ok, failed, fast, limit, share, within] = await Promise.all([
       heddle(['run', SQUARE, '1']),
       heddle(['run', SQUARE, '3']),
       heddle(['run', SQUARE, '3', '1', '1', '--fail-fast']),
       heddle(['run', FAILS, '1', '2', '3', '4', '--max-failures', '1', '-t', '1']),
       heddle(['run', FAILS, '1', '2', '3', '4', '--max-failures', '25%', '-t', '1']),
       heddle(['run', SQUARE, '3', '1', '--max-failures', '1']),
-      heddle(['run', wait, '1', '60000', '60000', '60000', '-t', '2', '--deadline', '2s']),
-      heddle(['run', wait, ...Array(60).fill('60000'), '--deadline', '2s', '--timeout', '100ms', '-t', '1']),
     ]);
+    // By themselves and not too short: a deadline includes the start of the threads.
+    const long = (count: number) => Array<string>(count).fill('60000');
+    const until = ['--deadline', '4s', '-t'];
+    const deadline = await heddle(['run', wait, '1', ...long(3), ...until, '2']);
+    const failedAndDeadline = await heddle(['run', wait, ...long(60), '--timeout', '100ms', ...until, '1']);
 
     expect([ok, failed, fast, limit, share, within].map(({ code }) => code)).toEqual([0, 1, 1, 1, 1, 1]);
     expect(fast.stderr).toContain('more than the 0 allowed');
@@ -291,7 +303,7 @@ describe('the end of a run', () => {
     expect(within.stderr).toContain('1 succeeded   1 failed');
     expect(deadline.code).toBe(3);
     expect(deadline.stderr).toMatch(/1 succeeded {3}0 failed {3}2 aborted/);
-    expect(deadline.stderr).toContain('The run reached its deadline of 2000 ms');
+    expect(deadline.stderr).toContain('The run reached its deadline of 4000 ms');
     expect(failedAndDeadline.code).toBe(1);
   });
 

@@ -242,6 +242,28 @@ describe('resume', () => {
   });
 });
 
+describe('--max-failures', () => {
+  it('counts the failures of this run only, those of unreadable inputs included', async () => {
+    using folder = workFolder([]);
+    const args = ['run', LEDGER, '-i', '-', '--format', 'jsonl', '--session', 's'];
+    const inputs = '"bad 1"\n"bad 2"\n"a"\n';
+    const first = await folder.heddle(args, inputs);
+    const within = await folder.heddle([...args, '--max-failures', '1'], `${inputs}{\n`);
+    const beyond = await folder.heddle([...args, '--max-failures', '1'], `${inputs}{\n[\n"b"\n`);
+
+    expect([first.code, within.code, beyond.code]).toEqual([1, 1, 1]);
+    expect(within.stderr).not.toContain('The run was ended');
+    expect(brief(within.stdout)).toEqual([
+      [0, 'failed'],
+      [1, 'failed'],
+      [2, 'A'],
+      [3, 'failed'],
+    ]);
+    expect(within.stderr).toContain('1 succeeded   3 failed   3 resumed');
+    expect(beyond.stderr).toContain('2 tasks failed, more than the 1 allowed');
+  });
+});
+
 describe('a run that ends early', () => {
   it.runIf(process.platform !== 'win32')('by Ctrl-C prints the line that resumes it', async () => {
     using folder = workFolder(['a', 'hold', 'b']);

@@ -1,19 +1,19 @@
 /**
  * Where inputs come from, and in what form they are read.
  *
- * A source is read in rows: one input each, or what is wrong with it, with the line it stands on. Regular files can be read
- * twice (a check of all of it before any task runs, then the run) and are read synchronously where that is possible: the runtime
- * then pulls inputs with no promise for each. Streams (standard input, pipes) are read once; what is wrong with a row there is
- * that task's failure.
+ * A source is read in rows: each holds one input, or what is wrong with it, and its line. A regular file is
+ * read twice (a check of all of it before any task runs, then the run), synchronously where possible: the
+ * runtime then pulls inputs without a promise for each. A stream (standard input, a pipe) is read once; a row
+ * of it that cannot be used is a failed task.
  */
 
 /** What is wrong with one row. */
 export interface Problem {
   /** "not JSON: unexpected end" */
   readonly reason: string;
-  /** Column in the line, from 1, where it can be told. */
+  /** Column in the line, from 1, where it is known. */
   readonly column: number | undefined;
-  /** The row as it came, cut to a sensible length. */
+  /** The row as it was read, cut to MAX_TEXT characters. */
   readonly text: string;
 }
 
@@ -31,7 +31,7 @@ export interface InputSource {
   readonly name: string;
   /** False when it can be read only once. */
   readonly isRepeatable: boolean;
-  /** True when `open` answers with a plain iterable. */
+  /** True when `open` returns a plain iterable. */
   readonly isSync: boolean;
   /** True when every input is a string without a line break, so that inputs can be written as lines. */
   readonly isLines: boolean;
@@ -43,6 +43,11 @@ export interface InputSource {
   open(): Iterable<Row> | AsyncIterable<Row>;
 }
 
+/** What a row shows of itself: its input, or its text when it cannot be read. */
+export function contentOf({ input, problem }: Row): unknown {
+  return problem === undefined ? input : problem.text;
+}
+
 /** Longest text that a problem keeps of its row. */
 const MAX_TEXT = 64 * 1024;
 
@@ -51,7 +56,13 @@ export function badRow(line: number, reason: string, text: string, column?: numb
   return { line, input: undefined, problem: { reason, column, text: text.slice(0, MAX_TEXT) } };
 }
 
-/** Inputs that are there already: arguments, and the files that match a glob. */
+/** Reads a source, whether synchronous or not. */
+export function iterate(source: InputSource): Iterator<Row> | AsyncIterator<Row> {
+  const rows = source.open();
+  return Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]();
+}
+
+/** Inputs that exist already: arguments, and the files that match a glob. */
 export function fixedSource(name: string, word: string, inputs: readonly string[]): InputSource {
   return {
     name,

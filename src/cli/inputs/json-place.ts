@@ -1,8 +1,8 @@
 /**
  * Where a text stops being JSON.
  *
- * `JSON.parse` names the place in some of its messages only, and each Node.js version words them differently. Only
- * texts that it refused come here, so speed does not matter.
+ * `JSON.parse` names the place in some of its messages only, and each Node.js version words them differently.
+ * Only texts that it refused come here, so speed does not matter.
  */
 
 const SPACE = /[ \t\r\n]*/y;

@@ -7,6 +7,7 @@
 
 import { createReadStream, readFileSync, type Stats, statSync } from 'node:fs';
 import { extname } from 'node:path';
+import { isatty } from 'node:tty';
 import type { InputFormat } from '../commands/run/run-flags.js';
 import { systemReason, UsageError } from '../shell/exit-codes.js';
 import { rowsOfCsv } from './csv.js';
@@ -17,13 +18,13 @@ import { ROW_PARSERS, rowsOf, rowsOfArray } from './rows.js';
 /** Inputs as the command line names them. */
 export interface InputRequest {
   readonly args: readonly string[];
-  readonly globs: readonly string[];
-  readonly files: readonly string[];
+  readonly globs: readonly string[] | undefined;
+  readonly files: readonly string[] | undefined;
   readonly format: InputFormat | undefined;
   /** The flag that names files, for messages. @defaultValue '-i' */
   readonly fileFlag?: string;
-  readonly cwd: string;
-  readonly stdin: Stdin;
+  /** @defaultValue the standard input of the process */
+  readonly stdin?: Stdin;
 }
 
 /** Standard input, which is not opened before it is needed. */
@@ -35,6 +36,8 @@ export interface Stdin {
 /** A stream of bytes that can be closed. */
 export type Bytes = AsyncIterable<Uint8Array> & { destroy(): unknown };
 
+const STDIN: Stdin = { isTerminal: () => isatty(0), open: () => process.stdin as Bytes };
+
 const FORMATS: Readonly<Record<string, InputFormat>> = {
   '.jsonl': 'jsonl',
   '.ndjson': 'jsonl',
@@ -44,7 +47,7 @@ const FORMATS: Readonly<Record<string, InputFormat>> = {
 
 /** @throws UsageError when there is no input, or a file cannot be read */
 export async function openSources(request: InputRequest): Promise<InputSource[]> {
-  const { args, globs, files, stdin } = request;
+  const { args, globs = [], files = [], stdin = STDIN } = request;
   const named = args.length + globs.length + files.length > 0;
   if (!named && stdin.isTerminal()) {
     throw new UsageError(
@@ -54,22 +57,22 @@ export async function openSources(request: InputRequest): Promise<InputSource[]>
   if (files.filter((file) => file === '-').length > 1) throw new UsageError('-i - is given twice');
   const sources: InputSource[] = [];
   if (args.length > 0) sources.push(fixedSource('arguments', 'argument', args));
-  if (globs.length > 0) sources.push(await globSource(globs, request.cwd));
-  for (const file of named ? files : ['-']) sources.push(fileSource(file, request));
+  if (globs.length > 0) sources.push(await globSource(globs));
+  for (const file of named ? files : ['-']) sources.push(fileSource(file, request, stdin));
   return sources;
 }
 
-async function globSource(globs: readonly string[], cwd: string): Promise<InputSource> {
+async function globSource(globs: readonly string[]): Promise<InputSource> {
   if (globs.every((pattern) => pattern.startsWith('!'))) {
-    throw new UsageError(`--glob ${globs.join(' ')} takes files out only; add a pattern that takes files in`);
+    throw new UsageError(`--glob ${globs.join(' ')} only excludes files; add a pattern that takes files in`);
   }
   const { glob } = await import('tinyglobby');
-  const files = await glob([...globs], { cwd, expandDirectories: false });
+  const files = await glob([...globs], { expandDirectories: false });
   return fixedSource('--glob', 'file', files.sort());
 }
 
-function fileSource(file: string, request: InputRequest): InputSource {
-  if (file === '-') return streamSource('stdin', request.format ?? 'lines', request.stdin.open);
+function fileSource(file: string, request: InputRequest, stdin: Stdin): InputSource {
+  if (file === '-') return streamSource('stdin', request.format ?? 'lines', stdin.open);
   const named = `${request.fileFlag ?? '-i'} ${file}`;
   const stats = statOf(file, named);
   if (stats.isDirectory() && request.fileFlag === undefined) {

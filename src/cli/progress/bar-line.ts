@@ -54,7 +54,7 @@ export function barLine(progress: Progress, width: number, style: BarStyle): str
 }
 
 function partsOf(progress: Progress, share: number | undefined, colors: Colors): BarPart[] {
-  const { total, succeeded, failed, waiting, tasksPerSecond, remainingMs, elapsedMs } = progress;
+  const { total, succeeded, failed, waiting, submitted, tasksPerSecond, remainingMs, elapsedMs } = progress;
   const done = formatCount(succeeded + failed);
   const parts: BarPart[] = [];
   if (share !== undefined) parts.push({ text: `${Math.floor(share * 100)} %`, rank: 0 });
@@ -62,6 +62,7 @@ function partsOf(progress: Progress, share: number | undefined, colors: Colors):
   if (tasksPerSecond > 0) parts.push({ text: formatRate(tasksPerSecond), rank: 4 });
   if (failed > 0) parts.push({ text: `${formatCount(failed)} failed`, rank: 2, paint: colors.red });
   if (waiting > 0) parts.push({ text: `${formatCount(waiting)} retrying`, rank: 5, paint: colors.yellow });
+  if (submitted > 0) parts.push({ text: `${formatCount(submitted)} submitted`, rank: 5 });
   if (remainingMs !== undefined) parts.push({ text: `ETA ${elapsed(remainingMs)}`, rank: 3 });
   parts.push({ text: elapsed(elapsedMs), rank: 6, paint: colors.dim });
   return parts;

@@ -1,6 +1,6 @@
 /**
- * What is said about single events of a run: logs of tasks, and with `--verbose` each failure and retry. With `--progress json` every
- * event is one line of JSON instead:
+ * Single events of a run, as text: logs of tasks, and with `--verbose` each failure and retry. With
+ * `--progress json` every event is one line of JSON instead:
  *
  *   {"v":1,"t":"2026-01-01T00:00:00.000Z","type":"task-failed","index":3,"key":"…","attempts":1,"error":{…}}
  */
@@ -10,73 +10,69 @@ import { formatDuration } from '../../text/durations.js';
 import { clean, showInput } from '../../text/shown-text.js';
 import type { Messages } from '../shell/terminal.js';
 
-/** What the log needs to know of tasks. */
-export interface TaskNames {
-  /** Position in the batch of what the runtime calls index. */
-  readonly indexOf: (ordinal: number) => number;
-  /** What the user would call the task: its key if keys were asked for, else its input; undefined when it is over and forgotten. */
-  readonly nameOf: (ordinal: number, key: string) => string | undefined;
-}
+/**
+ * What the user would call a task: its key if keys were asked for, else its input. Undefined when the task
+ * has ended and its input is forgotten.
+ */
+export type NameOf = (index: number, key: string) => string | undefined;
 
-/** Says what happens. */
+type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { readonly type: Type }>;
+
+/** Shorter pauses of a lane are shown with `--verbose` only. */
+const SHOWN_PAUSE_MS = 1000;
+
+/** Shows events. */
 export class EventLog {
   readonly #messages: Messages;
-  readonly #names: TaskNames;
+  readonly #nameOf: NameOf;
+  readonly #isVerbose: boolean;
   /** Lanes whose provider is in trouble. */
   readonly #stopped = new Set<string>();
 
-  constructor(messages: Messages, names: TaskNames) {
+  constructor(messages: Messages, nameOf: NameOf = () => undefined) {
     this.#messages = messages;
-    this.#names = names;
+    this.#nameOf = nameOf;
+    this.#isVerbose = messages.verbosity === 'verbose';
   }
 
-  tell(event: RunEvent): void {
-    if (this.#messages.isJson) this.#tellJson(event);
-    else if (this.#messages.verbosity !== 'quiet') this.#tellText(event);
+  show(event: RunEvent): void {
+    if (this.#messages.isJson) this.#showJson(event);
+    else if (this.#messages.verbosity !== 'quiet') this.#showText(event);
   }
 
-  #tellJson(event: RunEvent): void {
-    // The command sends run-ended itself, with the summary of everything.
+  #showJson(event: RunEvent): void {
+    // The command writes run-ended itself, with the complete summary.
     if (event.type === 'task-progress' || event.type === 'run-ended') return;
     const { type, ...fields } = event;
     const plain: Record<string, unknown> = { ...fields };
-    if ('index' in event) plain['index'] = this.#names.indexOf(event.index);
-    if ('error' in event) plain['error'] = serializeError(event.error);
-    if ('reason' in event && event.reason instanceof Error) plain['reason'] = serializeError(event.reason);
+    for (const name of ['error', 'reason'])
+      if (plain[name] instanceof Error) plain[name] = serializeError(plain[name]);
     this.#messages.event(type, plain);
   }
 
-  #tellText(event: RunEvent): void {
-    const { colors, verbosity } = this.#messages;
-    const isVerbose = verbosity === 'verbose';
+  #showText(event: RunEvent): void {
+    const { colors } = this.#messages;
     switch (event.type) {
-      case 'task-log': {
-        const { level, message, fields } = event;
-        if (!isVerbose && (level === 'debug' || level === 'info')) return;
-        const paint = level === 'error' ? colors.red : level === 'warn' ? colors.yellow : colors.dim;
-        const more = fields === undefined || fields === null ? '' : ` ${showInput(fields, 400)}`;
-        return this.#messages.info(`${paint(`${level}:`)} ${this.#task(event)}: ${clean(message)}${more}`);
-      }
+      case 'task-log':
+        return this.#log(event);
       case 'task-failed':
-        if (!isVerbose) return;
-        return this.#messages.info(`${colors.red('failed:')} ${this.#task(event)}: ${detail(event.error)}`);
-      case 'task-retry':
-        if (!isVerbose) return;
-        return this.#messages.info(
-          `${colors.yellow('retry:')} ${this.#task(event)}: attempt ${event.attempt} failed, next in ${formatDuration(event.delayMs)}: ${headline(event.error)}`,
+        return this.#detail(colors.red('failed:'), `${this.#task(event)}: ${stackOf(event.error)}`);
+      case 'task-retry': {
+        const when = `attempt ${event.attempt} failed, next in ${formatDuration(event.delayMs)}`;
+        return this.#detail(
+          colors.yellow('retry:'),
+          `${this.#task(event)}: ${when}: ${headline(event.error)}`,
         );
+      }
       case 'worker-exit':
-        if (!isVerbose) return;
-        return this.#messages.info(
-          `${colors.yellow('thread:')} ${event.workerId} ended and was replaced: ${headline(event.error)}`,
+        return this.#detail(
+          colors.yellow('thread:'),
+          `${event.workerId} ended and was replaced: ${headline(event.error)}`,
         );
       case 'lane-paused':
-        if (!isVerbose && event.forMs < TOLD_PAUSE_MS) return;
-        return this.#messages.info(
-          `${colors.yellow('lane:')} ${laneOf(event)} waits ${formatDuration(event.forMs)}: ${clean(event.reason)}`,
-        );
+        return this.#paused(event);
       case 'lane-breaker':
-        return this.#tellBreaker(event);
+        return this.#breaker(event);
       case 'events-lost':
         return this.#messages.warn(`${event.count} messages of tasks were lost; they came too fast`);
       default:
@@ -84,42 +80,61 @@ export class EventLog {
     }
   }
 
-  #tellBreaker(event: Extract<RunEvent, { type: 'lane-breaker' }>): void {
-    const { colors, verbosity } = this.#messages;
+  /** With `--verbose` only. */
+  #detail(label: string, text: string): void {
+    if (this.#isVerbose) this.#messages.info(`${label} ${text}`);
+  }
+
+  #log(event: EventOf<'task-log'>): void {
+    const { level, message, fields } = event;
+    if (!this.#isVerbose && (level === 'debug' || level === 'info')) return;
+    const { red, yellow, dim } = this.#messages.colors;
+    const paint = level === 'error' ? red : level === 'warn' ? yellow : dim;
+    const more = fields === undefined || fields === null ? '' : ` ${showInput(fields, 400)}`;
+    this.#messages.info(`${paint(`${level}:`)} ${this.#task(event)}: ${clean(message)}${more}`);
+  }
+
+  #paused(event: EventOf<'lane-paused'>): void {
+    if (event.forMs < SHOWN_PAUSE_MS && !this.#isVerbose) return;
+    this.#lane(event, `waits ${formatDuration(event.forMs)}: ${clean(event.reason)}`);
+  }
+
+  #breaker(event: EventOf<'lane-breaker'>): void {
     const { state, reason } = event;
     const lane = laneOf(event);
-    // Each probe that fails opens it again: that is no news.
+    // Each probe that fails opens the breaker again: that is no news.
     const isNews = state === 'open' ? !this.#stopped.has(lane) : state === 'closed';
     if (state === 'open') this.#stopped.add(lane);
     if (state === 'closed') this.#stopped.delete(lane);
-    if (!isNews && verbosity !== 'verbose') return;
+    if (!isNews && !this.#isVerbose) return;
+    const why = reason === undefined ? '' : ` (${clean(reason)})`;
     const what = {
-      open: `stops: the provider is in trouble${reason === undefined ? '' : ` (${clean(reason)})`}; it is tried again in a while`,
+      open: `stops: the provider is in trouble${why}; it is tried again in a while`,
       'half-open': 'tries the provider again',
-      closed: 'goes on: the provider answers again',
+      closed: 'continues: the provider answers again',
     }[state];
-    this.#messages.info(`${colors.yellow('lane:')} ${lane} ${what}`);
+    this.#lane(event, what);
+  }
+
+  #lane(event: EventOf<'lane-paused' | 'lane-breaker'>, what: string): void {
+    this.#messages.info(`${this.#messages.colors.yellow('lane:')} ${laneOf(event)} ${what}`);
   }
 
   #task({ index, key }: { readonly index: number; readonly key: string }): string {
-    const name = this.#names.nameOf(index, key);
-    const shown = name === undefined ? '' : ` (${clean(name)})`;
-    return `task ${this.#names.indexOf(index)}${shown}`;
+    const name = this.#nameOf(index, key);
+    return name === undefined ? `task ${index}` : `task ${index} (${clean(name)})`;
   }
 }
-
-/** Shorter pauses of a lane are told on demand only. */
-const TOLD_PAUSE_MS = 1000;
 
 function laneOf({ lane, account }: { readonly lane: string; readonly account: string | undefined }): string {
   return clean(account === undefined ? lane : `${lane} (${account})`);
 }
 
 /** "TypeError: x is not a function" */
-export function headline(error: Error): string {
+function headline(error: Error): string {
   return clean(error.message === '' ? error.name : `${error.name}: ${error.message}`);
 }
 
-function detail(error: Error): string {
+function stackOf(error: Error): string {
   return error.stack === undefined ? headline(error) : clean(error.stack);
 }

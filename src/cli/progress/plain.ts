@@ -73,7 +73,7 @@ export class PlainDisplay implements Display {
 
 /** "40 %, 4 000 of 10 000, 412/s, 3 failed, about 12 s left" */
 export function plainLine(progress: Progress): string {
-  const { total, succeeded, failed, waiting, tasksPerSecond, remainingMs } = progress;
+  const { total, succeeded, failed, waiting, submitted, tasksPerSecond, remainingMs } = progress;
   const done = succeeded + failed;
   const parts =
     total === undefined
@@ -85,6 +85,7 @@ export function plainLine(progress: Progress): string {
   parts.push(formatRate(tasksPerSecond));
   if (failed > 0) parts.push(`${formatCount(failed)} failed`);
   if (waiting > 0) parts.push(`${formatCount(waiting)} retrying`);
+  if (submitted > 0) parts.push(`${formatCount(submitted)} submitted`);
   if (remainingMs !== undefined) parts.push(`about ${formatDuration(remainingMs)} left`);
   return parts.join(', ');
 }

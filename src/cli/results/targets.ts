@@ -71,51 +71,35 @@ export async function openTarget(
  * @throws OutputError when it cannot be written
  */
 export async function fileTarget(flag: string, path: string): Promise<Target> {
-  const existing = await statOf(flag, path);
-  if (existing?.isDirectory() === true)
-    throw new UsageError(`${flag} ${path} is a folder; name a file in it`);
+  const name = `${flag} ${path}`;
   try {
-    if (existing !== undefined && !existing.isFile()) return plainTarget(flag, path, await open(path, 'w'));
+    const existing = await stat(path).catch(ifMissing);
+    if (existing?.isDirectory() === true) throw new UsageError(`${name} is a folder; name a file in it`);
+    if (existing?.isFile() === false) return plainTarget(name, await open(path, 'w'));
     // A file that may not be written must not be replaced either, although the folder would allow it.
     if (existing !== undefined) await access(path, constants.W_OK);
-    const place = existing === undefined ? path : await realpath(path);
-    return await replacingTarget(flag, path, place, existing);
+    return await replacingTarget(name, existing === undefined ? path : await realpath(path), existing);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new UsageError(
-        `${flag} ${path}: the folder ${dirname(path)} does not exist; make it with mkdir -p`,
-      );
-    }
-    throw outputError(flag, path, error);
+    if (error instanceof UsageError) throw error;
+    if (isMissing(error))
+      throw new UsageError(`${name}: the folder ${dirname(path)} does not exist; make it with mkdir -p`);
+    throw outputError(name, error);
   }
 }
 
-async function statOf(flag: string, path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw outputError(flag, path, error);
-  }
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-async function replacingTarget(
-  flag: string,
-  path: string,
-  place: string,
-  existing: Stats | undefined,
-): Promise<Target> {
+function ifMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
+}
+
+async function replacingTarget(name: string, place: string, existing: Stats | undefined): Promise<Target> {
   const temporary = join(dirname(place), `.${basename(place)}.${randomBytes(4).toString('hex')}.tmp`);
   const file = await open(temporary, 'wx');
   let isOpen = true;
-  const discard = async () => {
-    if (!isOpen) return;
-    isOpen = false;
-    await file.close().catch(() => {});
-    await unlink(temporary).catch(() => {});
-  };
   const commit = async () => {
     if (existing !== undefined) await file.chmod(existing.mode & 0o7777);
     await file.sync();
@@ -125,9 +109,14 @@ async function replacingTarget(
     await syncFolder(dirname(place));
   };
   return {
-    write: (bytes) => wrapped(flag, path, writeAll(file, bytes)),
-    commit: () => wrapped(flag, path, commit()),
-    discard,
+    write: (bytes) => wrapped(name, writeAll(file, bytes)),
+    commit: () => wrapped(name, commit()),
+    discard: async () => {
+      if (!isOpen) return;
+      isOpen = false;
+      await file.close().catch(() => {});
+      await unlink(temporary).catch(() => {});
+    },
     discardNow: () => {
       if (!isOpen) return;
       try {
@@ -139,10 +128,10 @@ async function replacingTarget(
   };
 }
 
-function plainTarget(flag: string, path: string, file: FileHandle): Target {
+function plainTarget(name: string, file: FileHandle): Target {
   return {
-    write: (bytes) => wrapped(flag, path, writeAll(file, bytes)),
-    commit: () => wrapped(flag, path, file.close()),
+    write: (bytes) => wrapped(name, writeAll(file, bytes)),
+    commit: () => wrapped(name, file.close()),
     discard: () => file.close().catch(() => {}),
     discardNow: () => {},
   };
@@ -160,16 +149,16 @@ async function syncFolder(path: string): Promise<void> {
   await folder?.close();
 }
 
-async function wrapped(flag: string, path: string, work: Promise<void>): Promise<void> {
+async function wrapped(name: string, work: Promise<void>): Promise<void> {
   try {
     await work;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EPIPE')
-      throw new ClosedPipe(`${path} was closed`, { cause: error });
-    throw outputError(flag, path, error);
+      throw new ClosedPipe(`${name} was closed`, { cause: error });
+    throw outputError(name, error);
   }
 }
 
-function outputError(flag: string, path: string, error: unknown): OutputError {
-  return new OutputError(`${flag} ${path} cannot be written: ${systemReason(error)}`, { cause: error });
+function outputError(name: string, error: unknown): OutputError {
+  return new OutputError(`${name} cannot be written: ${systemReason(error)}`, { cause: error });
 }

@@ -19,22 +19,18 @@ export function notEmpty(text: string): string {
 }
 
 /** A whole number in a range. */
-export function integer(least: number, most: number): (text: string) => number {
+export function integer(least: number, most: number, otherwise = ''): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}.`);
+    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}${otherwise}.`);
   };
 }
 
 /** A whole number in a range, or a word. */
 export function integerOr(word: 'auto', least: number, most: number): (text: string) => number | 'auto' {
-  return (text) => {
-    const value = Number(text);
-    if (text === word) return word;
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}, or ${word}.`);
-  };
+  const parse = integer(least, most, `, or ${word}`);
+  return (text) => (text === word ? word : parse(text));
 }
 
 /** A duration of at least so many ms. */
@@ -73,16 +69,10 @@ const RATE_UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, min: 
 
 /** A rate: "20" or "20/s", "100/m", "1000/h", "20/3s". */
 export function rate(text: string): Rate {
-  const [, limit, count = '1', unit = 's'] = /^(\d+)(?:\/(\d*)(s|min|m|h))?$/.exec(text) ?? [];
-  const perMs = Number(count === '' ? 1 : count) * (RATE_UNITS[unit] as number);
-  if (
-    limit !== undefined &&
-    Number(limit) >= 1 &&
-    Number(limit) <= 1_000_000 &&
-    perMs >= 1 &&
-    perMs <= MAX_TIMER_MS
-  )
-    return { limit: Number(limit), perMs };
+  const [, starts, count, unit = 's'] = /^(\d+)(?:\/(\d*)(s|min|m|h))?$/.exec(text) ?? [];
+  const limit = Number(starts);
+  const perMs = Number(count || 1) * (RATE_UNITS[unit] as number);
+  if (limit >= 1 && limit <= 1_000_000 && perMs >= 1 && perMs <= MAX_TIMER_MS) return { limit, perMs };
   throw new InvalidArgumentError('Expected a rate such as 20/s, 100/m, 1000/h or 20/3s, at most 1000000.');
 }
 

@@ -1,5 +1,5 @@
 /**
- * A row of a table of flags. Parsing, help, completion and the test of docs/reference/cli.md are made from such rows.
+ * A row of a table of flags. Parsing, help, completion and the test of docs/reference/cli.md use such rows.
  */
 
 import { InvalidArgumentError, Option } from 'commander';
@@ -24,6 +24,11 @@ export const COMMON_FLAGS: readonly Flag[] = [
 ];
 
 export const JSON_FLAG: Flag = { spec: '--json', help: 'as JSON' };
+
+/** Puts flags under a heading of the help. */
+export function inGroup(group: string, flags: readonly Flag[]): Flag[] {
+  return flags.map((flag) => ({ ...flag, group }));
+}
 
 /** A table as commander's options. */
 export function optionsOf(flags: readonly Flag[]): Option[] {

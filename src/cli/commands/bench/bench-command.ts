@@ -104,7 +104,6 @@ async function readBatch(
     globs: flags.glob ?? [],
     files: flags.input ?? [],
     format: flags.format,
-    cwd: process.cwd(),
     stdin: { isTerminal: () => isatty(0), open: () => process.stdin as Bytes },
   });
   const { sample = 'auto' } = flags;

@@ -25,7 +25,7 @@ export async function resultsCommand(
     const mode = flags.values === true ? 'values' : 'outcomes';
     for (let next = first; next.done !== true; next = await outcomes.next()) {
       if (signals.received !== undefined) return { signal: signals.received };
-      const line = outcomeLine(next.value, next.value.index, mode).text;
+      const line = outcomeLine(next.value, mode).text;
       if (line !== undefined) await lines.add(line);
     }
     await lines.commit();

@@ -1,3 +1,5 @@
+/** The row of `heddle results`. */
+
 import type { CommandRow } from '../../shell/command-row.js';
 import { COMMON_FLAGS } from '../../shell/flag.js';
 import { notEmpty } from '../../shell/flag-values.js';

@@ -1,8 +1,8 @@
 /**
  * `heddle resume`: runs the command that a session has recorded again, with that session.
  *
- * The process changes to the folder where the command was started, because inputs may be relative paths that the task
- * opens. Paths on the command line of `resume` are relative to the folder where it was typed.
+ * The process changes to the folder where the command was started, because inputs may be relative paths that
+ * the task opens. Paths on the command line of `resume` are relative to the folder where it was typed.
  */
 
 import { existsSync } from 'node:fs';

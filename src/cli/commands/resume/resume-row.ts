@@ -1,3 +1,5 @@
+/** The row of `heddle resume`. */
+
 import type { CommandRow } from '../../shell/command-row.js';
 import { RESUME_FLAGS } from '../run/run-flags.js';
 import { SESSION_HELP } from '../sessions/place.js';

@@ -12,6 +12,7 @@
  */
 
 import { resolve } from 'node:path';
+import { Option } from 'commander';
 import { SessionProblem } from '../../shell/exit-codes.js';
 import { OWN_FLAGS, RUN_FLAGS, type RunFlags } from './run-flags.js';
 
@@ -60,8 +61,7 @@ export function readCommand(value: unknown, session: string): RecordedCommand {
     v === 1 &&
     typeof cwd === 'string' &&
     typeof module === 'string' &&
-    Array.isArray(args) &&
-    args.every((arg) => typeof arg === 'string') &&
+    isTexts(args) &&
     typeof flags === 'object' &&
     flags !== null;
   if (!isKnown) {
@@ -76,29 +76,25 @@ export function readCommand(value: unknown, session: string): RecordedCommand {
 
 /** Flags that this release has, with values of the kind that their parser returns. */
 function usable(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kinds = new Map(RUN_FLAGS.map(({ spec, parse }) => [nameOf(spec), { spec, parse }]));
-  return Object.fromEntries(
-    Object.entries(flags).filter(([name, value]) => {
-      const flag = kinds.get(name);
-      if (flag === undefined || OWN_FLAGS.has(name)) return false;
-      if (!flag.spec.includes('<')) return value === true;
-      if (name === 'input' || name === 'glob')
-        return Array.isArray(value) && value.every((each) => typeof each === 'string');
-      if (name === 'rateLimit') return isRate(value);
-      return typeof value === 'string' || typeof value === 'number';
-    }),
-  );
+  const known = new Map(RUN_FLAGS.map(({ spec }) => [new Option(spec).attributeName(), spec]));
+  const isUsable = ([name, value]: readonly [string, unknown]) => {
+    const spec = known.get(name);
+    if (spec === undefined || OWN_FLAGS.has(name)) return false;
+    if (!spec.includes('<')) return value === true;
+    if (name === 'input' || name === 'glob') return isTexts(value);
+    if (name === 'rateLimit') return isRate(value);
+    return typeof value === 'string' || typeof value === 'number';
+  };
+  return Object.fromEntries(Object.entries(flags).filter(isUsable));
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 function isRate(value: unknown): boolean {
   const { limit, perMs } = (value ?? {}) as { limit?: unknown; perMs?: unknown };
   return Number.isInteger(limit) && Number(limit) >= 1 && typeof perMs === 'number' && perMs >= 1;
-}
-
-/** "-o, --failed-out <file>" → "failedOut" */
-function nameOf(spec: string): string {
-  const long = /--(?:no-)?([a-z-]+)/.exec(spec)?.[1] ?? '';
-  return long.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 const PATHS = ['output', 'failedOut', 'cache'] as const;

@@ -1,122 +1,113 @@
 /**
  * One batch, from opened outputs to the exit code.
  *
- * The end, in this order: the run is over → its events were told → threads are gone → the display is gone → outputs are put in place →
- * the summary is printed. A file is put in place however the run ended, for what it holds is true; it is dropped when it could not be
- * written, or when the run never gave an outcome because it was impossible.
+ * The end, in this order: the run ends → its events are shown → its threads are gone → the display is gone →
+ * outputs are put in place → the summary is printed.
  */
 
 import {
   createRuntime,
+  type FailureGroup,
   HeddleError,
-  type Outcome,
   type Report,
   type Run,
-  type RunEvent,
   type Runtime,
   task,
 } from '../../../main/index.js';
+import { plural } from '../../../text/durations.js';
 import { showInput } from '../../../text/shown-text.js';
 import type { Checked } from '../../inputs/check.js';
 import { Feed } from '../../inputs/feed.js';
+import { contentOf } from '../../inputs/input-source.js';
 import { EventLog } from '../../progress/event-log.js';
-import { LineWriter } from '../../results/line-writer.js';
 import { Results } from '../../results/results.js';
-import { fileTarget, openTarget } from '../../results/targets.js';
 import { ClosedPipe, type Ending, EXIT } from '../../shell/exit-codes.js';
 import { classify } from '../../shell/fatal.js';
 import type { StdoutWrite } from '../../shell/shell.js';
 import type { EndSignal } from '../../shell/signals.js';
 import { closeSummary } from './close-summary.js';
-import type { RunParts } from './run-command.js';
+import type { PreparedRun } from './prepared-run.js';
+import { RunOutputs } from './run-outputs.js';
 import { SessionOfRun } from './session-of-run.js';
-import { failedFormat } from './settings.js';
 
 /** What a batch needs. */
-export interface BatchParts extends RunParts {
+export interface BatchParts extends PreparedRun {
   readonly checked: Checked;
   readonly writeStdout: StdoutWrite;
 }
 
-/** With a share as failure limit and a batch of unknown length, the share counts only from here on. */
-const MIN_SHARE_TASKS = 20;
-
 /** Runs the batch. */
 export async function runBatch(parts: BatchParts): Promise<Ending> {
-  const batch = new Batch(parts);
+  parts.signals.atOnce(() => parts.display.stop());
+  const outputs = await RunOutputs.open(parts, parts.writeStdout);
   try {
-    await batch.open();
-    return await batch.run();
+    return await new Batch(parts, outputs).run();
   } finally {
-    await batch.close();
+    await outputs.discard();
   }
 }
 
 class Batch {
   readonly #parts: BatchParts;
-  #runtime: Runtime | undefined;
-  #run: Run | undefined;
-  #lines: LineWriter | undefined;
-  #failedLines: LineWriter | undefined;
-  #results: Results | undefined;
-  #feed: Feed | undefined;
-  #session: SessionOfRun | undefined;
+  readonly #outputs: RunOutputs;
+  readonly #session: SessionOfRun | undefined;
+  readonly #feed: Feed;
+  readonly #results: Results;
+  readonly #runtime: Runtime;
+  readonly #run: Run;
+  /** The run was impossible or had no inputs. */
   #isFutile = false;
-  #outputError: unknown;
-  #thrown: unknown;
 
-  constructor(parts: BatchParts) {
+  constructor(parts: BatchParts, outputs: RunOutputs) {
+    const { settings, sources, checked } = parts;
+    const { keyOf, flags } = settings;
     this.#parts = parts;
-  }
-
-  /** Opens what will be written, so that a run does not find out at its end that it cannot keep its results. */
-  async open(): Promise<void> {
-    const { settings, sources, signals, writeStdout, display } = this.#parts;
-    const { output, failedOut, values } = settings.flags;
-    const format =
-      failedOut === undefined
-        ? undefined
-        : failedFormat(
-            failedOut,
-            sources.every((source) => source.isLines),
-          );
-    const onError = (error: unknown) => {
-      this.#outputError ??= error;
-      this.#run?.abort(error);
-    };
-    signals.atOnce(() => display.stop());
-    const write: StdoutWrite = (data, done) => {
-      if (process.stdout.isTTY) display.erase();
-      return writeStdout(data, done);
-    };
-    const lines = new LineWriter(await openTarget(output, write), onError);
-    this.#lines = lines;
-    signals.atOnce(() => lines.discardNow());
-    if (failedOut !== undefined) {
-      const failedLines = new LineWriter(await fileTarget('--failed-out', failedOut), onError);
-      this.#failedLines = failedLines;
-      signals.atOnce(() => failedLines.discardNow());
-    }
-    this.#session = SessionOfRun.open(this.#parts.settings, this.#parts.args, sources);
-    this.#results = new Results({
-      lines,
-      mode: values === true ? 'values' : 'outcomes',
-      order: settings.flags.order ?? 'input',
-      failed:
-        this.#failedLines === undefined || format === undefined
-          ? undefined
-          : { lines: this.#failedLines, format },
-      onExtraFailure: (error) => this.#limitFailures(error),
+    this.#outputs = outputs;
+    this.#session = SessionOfRun.open(settings, parts.args, sources);
+    const hasStream = sources.some((source) => !source.isRepeatable);
+    const isCertain = flags.shard === undefined || flags.failedOut !== undefined;
+    this.#feed = new Feed(sources, {
+      // Keys of files alone were checked before.
+      keyOf: hasStream ? keyOf : undefined,
+      keeps: flags.order !== 'completion' ? 'in-order' : isCertain ? 'all' : 'no',
     });
+    this.#results = new Results({
+      feed: this.#feed,
+      lines: outputs.lines,
+      mode: flags.values === true ? 'values' : 'outcomes',
+      failed: outputs.failed,
+      onUnwritable: (all) => this.#limitUnwritable(all),
+    });
+    this.#runtime = createRuntime(settings.runtime);
+    const reference = task<(input: unknown) => unknown>(settings.module, { inline: flags.inline === true });
+    this.#run = this.#runtime.run(reference, this.#feed.inputs(), {
+      ...settings.run,
+      total: checked.total,
+      key: keyOf,
+      session: this.#session?.option,
+    });
+    outputs.onError((error) => this.#run.abort(error));
   }
 
   async run(): Promise<Ending> {
-    const { signals, display, settings, messages, checked, sources } = this.#parts;
-    const run = this.#start();
-    const log = new EventLog(messages, {
-      indexOf: (ordinal) => this.#feed?.indexOf(ordinal) ?? ordinal,
-      nameOf: (ordinal, key) => this.#nameOf(ordinal, key),
-    });
+    try {
+      this.#announce();
+      const watched = this.#watch();
+      this.#parts.signals.connect({
+        drain: (signal) => this.#drain(signal),
+        abort: () => this.#abort(),
+      });
+      const thrown = await this.#consume();
+      await watched;
+      return await this.#conclude(thrown);
+    } finally {
+      await this.#runtime.close();
+      if (this.#isFutile) await this.#session?.drop();
+    }
+  }
+
+  #announce(): void {
+    const { display, settings, messages, checked, sources } = this.#parts;
     const facts = {
       total: checked.total,
       threads: settings.threads,
@@ -126,178 +117,108 @@ class Batch {
     };
     const session = this.#session?.place.path;
     if (messages.isJson) messages.event('starting', { task: settings.moduleText, session, ...facts });
-    display.running(facts, () => this.#progress(run));
-    const watched = this.#watch(run.events(), log);
-    signals.connect({ drain: (signal) => this.#drain(run, signal), abort: () => this.#abort(run) });
-    await this.#consume(run);
-    await watched;
-    return this.#conclude(run);
+    display.running(facts, () => this.#run.progress);
   }
 
-  /** Whatever happened: nothing is left. */
-  async close(): Promise<void> {
-    await this.#runtime?.close();
-    await this.#lines?.discard();
-    await this.#failedLines?.discard();
-    if (this.#isFutile) await this.#session?.drop();
-  }
-
-  #start(): Run {
-    const { settings, sources, checked } = this.#parts;
-    const { keyOf } = settings;
-    const hasStream = sources.some((source) => !source.isRepeatable);
-    const { order, shard, failedOut } = settings.flags;
-    const feed = new Feed(sources, {
-      keyOf: hasStream ? keyOf : undefined,
-      keeps:
-        order !== 'completion' ? 'in-order' : shard === undefined || failedOut !== undefined ? 'all' : 'no',
-      onBadRow: (bad) => this.#results?.takeBadRow(bad),
-    });
-    this.#feed = feed;
-    this.#results?.connect(feed);
-    this.#runtime = createRuntime(settings.runtime);
-    const reference = task<(input: unknown) => unknown>(settings.module, {
-      inline: settings.flags.inline === true,
-    });
-    this.#run = this.#runtime.run(reference, feed.inputs(), {
-      ...settings.run,
-      total: checked.total,
-      key: keyOf,
-      session: this.#session?.option,
-    });
-    return this.#run;
-  }
-
-  async #watch(events: AsyncIterable<RunEvent>, log: EventLog): Promise<void> {
-    for await (const event of events) {
-      if (event.type === 'progress') this.#parts.display.update(this.#complete(event.progress));
-      log.tell(event);
+  async #watch(): Promise<void> {
+    const { display, messages } = this.#parts;
+    const log = new EventLog(messages, (index, key) => this.#nameOf(index, key));
+    for await (const event of this.#run.events()) {
+      if (event.type === 'progress') display.update(event.progress);
+      log.show(event);
     }
   }
 
-  async #consume(run: Run): Promise<void> {
+  #nameOf(index: number, key: string): string | undefined {
+    if (this.#parts.settings.keyOf !== undefined) return key;
+    const row = this.#feed.peek(index);
+    return row === undefined ? this.#results.examples.get(index) : showInput(contentOf(row), 40);
+  }
+
+  /** Returns what ended the outcomes early. */
+  async #consume(): Promise<unknown> {
     try {
-      for await (const outcome of run) {
-        const wait = this.#take(outcome);
+      for await (const outcome of this.#run) {
+        const wait = this.#results.take(outcome);
         if (wait !== undefined) await wait;
       }
+      return undefined;
     } catch (error) {
-      this.#thrown = error;
+      return error;
     }
-    // Bad rows may wait for outcomes that will not come any more.
-    if (this.#outputError === undefined) await this.#results?.finish().catch(() => {});
   }
 
-  #take(outcome: Outcome): Promise<void> | undefined {
-    const results = this.#results;
-    if (outcome.status === 'failed' && results !== undefined && results.badRows + results.unwritable > 0)
-      this.#limitFailures(outcome.error);
-    return results?.take(outcome);
-  }
-
-  #nameOf(ordinal: number, key: string): string | undefined {
-    if (this.#parts.settings.keyOf !== undefined) return key;
-    const input = this.#feed?.peek(ordinal);
-    if (input !== undefined) return showInput(input, 40);
-    return this.#results?.examples.get(this.#feed?.indexOf(ordinal) ?? ordinal);
-  }
-
-  #progress(run: Run): Run['progress'] {
-    return this.#complete(run.progress);
-  }
-
-  /** Adds what the runtime knows nothing of. */
-  #complete(progress: Run['progress']): Run['progress'] {
-    const { badRows = 0, unwritable = 0 } = this.#results ?? {};
-    if (badRows + unwritable === 0) return progress;
-    return {
-      ...progress,
-      succeeded: progress.succeeded - unwritable,
-      failed: progress.failed + badRows + unwritable,
-    };
-  }
-
-  /** The runtime keeps to its limit by itself; this counts what it does not see. */
-  #limitFailures(error: Error): void {
+  /**
+   * The run counts failed tasks but does not see values that cannot be written: the limit holds for each
+   * kind.
+   */
+  #limitUnwritable({ count, message }: FailureGroup): void {
     const { failFast, maxFailures } = this.#parts.settings.flags;
     const limit = failFast === true ? 0 : maxFailures;
-    if (limit === undefined || this.#run === undefined) return;
-    const { failed, succeeded, total } = this.#progress(this.#run);
-    const settled = failed + succeeded;
-    const base = total ?? (settled >= MIN_SHARE_TASKS ? settled : Number.POSITIVE_INFINITY);
-    const most = typeof limit === 'number' ? limit : (Number.parseFloat(limit) / 100) * base;
-    if (failed <= most) return;
-    const message = `The run was ended: ${failed} ${failed === 1 ? 'task' : 'tasks'} failed, more than the ${limit} allowed; the last error: ${error.message}`;
-    this.#run.abort(new HeddleError('HEDDLE_TOO_MANY_FAILURES', message, { cause: error }));
+    if (limit === undefined) return;
+    const { total = Number.POSITIVE_INFINITY } = this.#run.progress;
+    const most = typeof limit === 'number' ? limit : (Number.parseFloat(limit) / 100) * total;
+    if (count <= most) return;
+    const what = `${plural(count, 'value')} could not be written, more than the ${limit} allowed`;
+    const text = `The run was ended: ${what}; the first error: ${message}`;
+    this.#run.abort(new HeddleError('HEDDLE_TOO_MANY_FAILURES', text));
   }
 
-  #drain(run: Run, signal: EndSignal): void {
+  #drain(signal: EndSignal): void {
     const { settings, messages } = this.#parts;
-    const { running } = run.progress;
-    const most = Math.min(running, settings.run.concurrency ?? settings.threads);
+    const most = Math.min(this.#run.progress.running, settings.run.concurrency ?? settings.threads);
     const what =
       most === 0 ? 'no task is running' : `${most} running ${most === 1 ? 'task finishes' : 'tasks finish'}`;
     messages.info(`Stopping: ${what} (Ctrl-C again to stop now)`);
-    run.drain(new HeddleError('HEDDLE_ABORTED', `The run was stopped by ${signal}`), settings.run.graceMs);
+    const reason = new HeddleError('HEDDLE_ABORTED', `The run was stopped by ${signal}`);
+    this.#run.drain(reason, settings.run.graceMs);
   }
 
-  #abort(run: Run): void {
+  #abort(): void {
     this.#parts.messages.info('Stopping now: running tasks are aborted (once more to end at once)');
-    run.abort();
+    this.#run.abort();
   }
 
-  async #conclude(run: Run): Promise<Ending> {
-    const { display, signals } = this.#parts;
-    let report: Report | undefined;
-    let fatal: unknown;
-    try {
-      report = await run.report();
-    } catch (error) {
-      fatal = error;
-    }
-    await this.#runtime?.close();
-    display.stop();
-    const known = [fatal, this.#outputError, report?.reason];
-    if (this.#thrown !== undefined && this.#outputError === undefined && !known.includes(this.#thrown))
-      throw this.#thrown;
-    await this.#commit(fatal !== undefined);
-    if (this.#outputError instanceof ClosedPipe) return { code: EXIT.ok };
-    const hasOutcomes = run.progress.succeeded + run.progress.failed > 0;
-    this.#isFutile = fatal !== undefined ? !hasOutcomes : report?.read === 0;
-    const wrong = this.#outputError ?? fatal;
+  async #conclude(thrown: unknown): Promise<Ending> {
+    const outputs = this.#outputs;
+    const [ended] = await Promise.allSettled([this.#run.report()]);
+    const report = ended.status === 'fulfilled' ? ended.value : undefined;
+    const fatal: unknown = ended.status === 'rejected' ? ended.reason : undefined;
+    await this.#runtime.close();
+    this.#parts.display.stop();
+    const isExplained = [undefined, fatal, report?.reason].includes(thrown) || outputs.error !== undefined;
+    if (!isExplained) throw thrown;
+    await outputs.commit(fatal === undefined);
+    if (outputs.error instanceof ClosedPipe) return { code: EXIT.ok };
+    const { succeeded, failed } = this.#run.progress;
+    const hasOutcomes = succeeded + failed > 0;
+    this.#isFutile = report === undefined ? !hasOutcomes : report.read === 0;
+    const wrong = outputs.error ?? fatal;
     if (wrong !== undefined || report === undefined)
       throw this.#session?.explain(wrong, hasOutcomes) ?? classify(wrong);
+    return this.#sumUp(report);
+  }
+
+  async #sumUp(report: Report): Promise<Ending> {
     const code = await this.#exitCode(report);
-    const signal = signals.received;
-    await this.#summarize(report, code, signal);
+    const signal = this.#parts.signals.received;
+    await closeSummary({
+      ...this.#parts,
+      report,
+      results: this.#results,
+      first: this.#feed.first,
+      ending: signal === undefined ? { code } : { signal },
+      session: this.#session,
+    });
     return signal === undefined ? { code } : { signal };
   }
 
-  async #commit(isFatal: boolean): Promise<void> {
-    for (const writer of [this.#lines, this.#failedLines]) {
-      if (writer === undefined || (isFatal && writer.count === 0)) continue;
-      try {
-        await writer.commit();
-      } catch (error) {
-        this.#outputError ??= error;
-      }
-    }
-  }
-
-  /** It speaks of the whole session: also of failures of earlier runs that this one did not come to. */
+  /** Speaks of the whole session: also of failures of earlier runs that this one did not reach. */
   async #exitCode(report: Report): Promise<number> {
-    const { badRows = 0, unwritable = 0 } = this.#results ?? {};
-    if (report.failed + badRows + unwritable > 0) return EXIT.failed;
+    if (report.failed > 0 || this.#results.unwritable !== undefined) return EXIT.failed;
     if (report.status !== 'aborted') return EXIT.ok;
     const isWhole = this.#parts.settings.flags.shard === undefined;
     const before = isWhole ? await this.#session?.failed() : 0;
     return before === undefined || before === 0 ? EXIT.stopped : EXIT.failed;
-  }
-
-  async #summarize(report: Report, code: number, signal: EndSignal | undefined): Promise<void> {
-    const results = this.#results;
-    const feed = this.#feed;
-    if (results === undefined || feed === undefined) return;
-    await closeSummary({ ...this.#parts, report, results, feed, code, signal, session: this.#session });
   }
 }

@@ -1,23 +1,20 @@
 /**
- * `heddle run`, and the run of `heddle resume`: from the command line to its ending. A table of contents.
+ * `heddle run`, and the run of `heddle resume`: from the command line to its ending.
  *
  *   settings → sources → check → (dry run) → run-batch → ending
  *
- * The runtime is loaded while inputs are checked; what does not need it is answered without.
+ * The runtime is loaded while inputs are checked; a dry run and wrong usage do without it.
  */
 
-import { isatty } from 'node:tty';
-import { plural } from '../../../text/durations.js';
+import { formatCount, plural } from '../../../text/durations.js';
 import { clean, showInput } from '../../../text/shown-text.js';
 import { type Checked, checkInputs } from '../../inputs/check.js';
-import type { InputSource } from '../../inputs/input-source.js';
-import { type Bytes, openSources } from '../../inputs/sources.js';
+import { openSources } from '../../inputs/sources.js';
 import { createDisplay, type Display, progressMode } from '../../progress/display.js';
 import { type Ending, EXIT } from '../../shell/exit-codes.js';
 import { print, type Shell, type StdoutWrite } from '../../shell/shell.js';
-import type { Signals } from '../../shell/signals.js';
-import type { Messages } from '../../shell/terminal.js';
 import type { SessionPlace } from '../sessions/place.js';
+import type { PreparedRun } from './prepared-run.js';
 import type { RunFlags } from './run-flags.js';
 import { resolveSettings, type Settings } from './settings.js';
 
@@ -47,14 +44,8 @@ export async function runTask({ module, args, flags, session }: RunRequest, shel
   let display: Display | undefined;
   try {
     const settings = resolveSettings(module, flags, session);
-    const sources = await openSources({
-      args,
-      globs: flags.glob ?? [],
-      files: flags.input ?? [],
-      format: flags.format,
-      cwd: process.cwd(),
-      stdin: { isTerminal: () => isatty(0), open: () => process.stdin as Bytes },
-    });
+    const { glob, input, format } = flags;
+    const sources = await openSources({ args, globs: glob, files: input, format });
     display = await createDisplay(mode, clean(settings.label), messages);
     display.starting();
     return await checkAndRun({ settings, args, sources, display, messages, signals });
@@ -63,22 +54,11 @@ export async function runTask({ module, args, flags, session }: RunRequest, shel
   }
 }
 
-/** What the parts of a run share. */
-export interface RunParts {
-  readonly settings: Settings;
-  /** Inputs that were arguments. */
-  readonly args: readonly string[];
-  readonly sources: readonly InputSource[];
-  readonly display: Display;
-  readonly messages: Messages;
-  readonly signals: Signals;
-}
-
-async function checkAndRun(parts: RunParts): Promise<Ending> {
+async function checkAndRun(parts: PreparedRun): Promise<Ending> {
   const { settings, sources, display, signals } = parts;
   const isDryRun = settings.flags.dryRun === true;
   const loading = isDryRun ? undefined : import('./run-batch.js');
-  // Whatever keeps it from loading is told when it is needed.
+  // A failure to load is reported below, where the module is awaited.
   loading?.catch(() => {});
   const checked = await checkInputs(sources, {
     keyOf: settings.keyOf,
@@ -92,7 +72,7 @@ async function checkAndRun(parts: RunParts): Promise<Ending> {
   return runBatch({ ...parts, checked, writeStdout });
 }
 
-/** Standard output carries results and nothing else: what tasks on this thread write to it goes to standard error. */
+/** Reserves standard output for results: what tasks on this thread write to it goes to standard error. */
 function takeStdout(): StdoutWrite {
   const write = process.stdout.write.bind(process.stdout) as StdoutWrite;
   process.stdout.write = ((...args: Parameters<typeof process.stderr.write>) =>
@@ -101,28 +81,31 @@ function takeStdout(): StdoutWrite {
 }
 
 async function dryRun(
-  { settings, sources, messages }: RunParts,
+  { settings, sources, messages }: PreparedRun,
   checked: Checked,
   write: StdoutWrite,
 ): Promise<Ending> {
   const { flags, keyOf } = settings;
   const { total = 0, first, badRows } = checked;
   const threads = flags.inline === true ? 'inline' : plural(settings.threads, 'thread');
+  const concurrency = settings.run.concurrency ?? settings.threads;
+  const usable = total - badRows;
+  const more = usable - first.length;
   const lines = [
-    `would run ${plural(total - badRows, 'task')} of ${settings.moduleText} (${threads}, concurrency ${settings.run.concurrency ?? settings.threads})`,
+    `would run ${plural(usable, 'task')} of ${settings.moduleText} (${threads}, concurrency ${concurrency})`,
     `inputs from ${sources.map(({ name }) => name).join(', ')}`,
     ...(await keptLines(settings.session)),
     ...first.map(
       (input, i) => `  ${i}  ${keyOf === undefined ? '' : `${clean(keyOf(input))}  `}${showInput(input, 90)}`,
     ),
-    ...(total > first.length ? [`  and ${plural(total - first.length, 'input')} more`] : []),
+    ...(more > 0 ? [`  and ${formatCount(more)} more`] : []),
   ];
   await print(`${lines.join('\n').trimEnd()}\n`, write);
   if (badRows > 0) messages.warn(`${plural(badRows, 'input')} cannot be used; each would be a failed task`);
   return { code: EXIT.ok };
 }
 
-/** A dry run counts the whole batch; this says what the session takes off it. */
+/** A dry run counts the whole batch; this says which tasks the session has already. */
 async function keptLines(session: Settings['session']): Promise<string[]> {
   if (session === undefined || session === 'new') return [];
   const { isHeddleError, openSession } = await import('../../../main/index.js');

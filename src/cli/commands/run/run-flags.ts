@@ -5,7 +5,7 @@
  * are checked here as far as possible, so that a message names the flag as the user wrote it.
  */
 
-import type { Flag } from '../../shell/flag.js';
+import { type Flag, inGroup } from '../../shell/flag.js';
 import {
   backoff,
   collect,
@@ -64,217 +64,172 @@ export interface RunFlags {
   readonly cache?: string;
 }
 
-const INPUTS = 'Inputs:';
-const RESULTS = 'Results:';
-const SESSION = 'Session:';
-const SPEED = 'Speed:';
-const FAILURES = 'Failures and time:';
-const SHOWN = 'What is shown:';
-
-/** The flags of `heddle run`. */
-export const RUN_FLAGS: readonly Flag[] = [
+const INPUTS = inGroup('Inputs:', [
   {
     spec: '-i, --input <file>',
-    group: INPUTS,
     help: 'read a file: .jsonl, .ndjson, .json (array), .csv (objects), else lines; - is stdin (repeatable)',
     parse: collect,
     isFile: true,
   },
   {
     spec: '--glob <pattern>',
-    group: INPUTS,
     help: 'the files that match, sorted; a leading ! excludes files (repeatable)',
     parse: collect,
   },
   {
     spec: '--format <format>',
-    group: INPUTS,
     help: 'format of -i, whatever its name',
     choices: ['jsonl', 'json', 'csv', 'lines'],
   },
   {
     spec: '--key <field|template>',
-    group: INPUTS,
     help: 'name of a task: a field (id) or a template ({host}/{path}; {} is the input) (default: a hash)',
     parse: notEmpty,
   },
+]);
+
+const RESULTS = inGroup('Results:', [
   {
     spec: '-o, --output <file>',
-    group: RESULTS,
     help: 'write outcomes to a file, put in place when the run ends (default: stdout)',
     parse: notEmpty,
     isFile: true,
   },
-  {
-    spec: '--values',
-    group: RESULTS,
-    help: 'only the values of succeeded tasks, one JSON value per line',
-  },
+  { spec: '--values', help: 'only the values of succeeded tasks, one JSON value per line' },
   {
     spec: '--failed-out <file>',
-    group: RESULTS,
     help: 'write the inputs of failed tasks, ready to be used as -i; .jsonl adds the error',
     parse: notEmpty,
     isFile: true,
   },
-  {
-    spec: '--json',
-    group: RESULTS,
-    help: 'the closing summary as one JSON object: on stdout with -o, else on stderr',
-  },
+  { spec: '--json', help: 'the closing summary as one JSON object: on stdout with -o, else on stderr' },
+]);
+
+const SESSION = inGroup('Session:', [
   {
     spec: '--session <name|dir>',
-    group: SESSION,
     help: `record outcomes in it, and continue it: ${SESSION_HELP} (default: a new one)`,
     parse: notEmpty,
   },
-  {
-    spec: '--no-session',
-    group: SESSION,
-    help: 'record nothing; a run that is cut off starts from the beginning',
-  },
-  {
-    spec: '--retry-failed',
-    group: SESSION,
-    help: 'run tasks again that failed in an earlier run of the session',
-  },
+  { spec: '--no-session', help: 'record nothing; a run that is cut off starts from the beginning' },
+  { spec: '--retry-failed', help: 'run tasks again that failed in an earlier run of the session' },
   {
     spec: '--shard <i/n>',
-    group: SESSION,
     help: 'run the i-th of n parts of the batch; other processes may run the others in the same session',
     parse: shard,
   },
-  {
-    spec: '--force',
-    group: SESSION,
-    help: 'continue the session even if it belongs to another task or batch',
-  },
+  { spec: '--force', help: 'continue the session even if it belongs to another task or batch' },
   {
     spec: '--cache <dir>',
-    group: SESSION,
     help: 'keep values there, for all sessions: the same module does not run again for the same input',
     parse: notEmpty,
     isFile: true,
   },
+]);
+
+const SPEED = inGroup('Speed:', [
   {
     spec: '-t, --threads <n|auto>',
-    group: SPEED,
     help: 'worker threads (default: auto, one for each processor)',
     parse: integerOr('auto', 1, 1024),
   },
   {
     spec: '-c, --concurrency <n|auto>',
-    group: SPEED,
     help: 'tasks at once; more than threads helps tasks that wait (default: auto, the number of threads)',
     parse: integerOr('auto', 1, 1_000_000),
   },
   {
     spec: '--order <order>',
-    group: SPEED,
     help: 'order of the outcomes: input or completion (default: input)',
     choices: ['input', 'completion'],
   },
   {
     spec: '--chunk <n|auto>',
-    group: SPEED,
     help: 'tasks in one message to a thread (default: auto)',
     parse: integerOr('auto', 1, 100_000),
   },
   {
     spec: '--window <n|auto>',
-    group: SPEED,
     help: 'tasks read ahead of the written outcomes; bounds memory (default: auto)',
     parse: integerOr('auto', 1, 2 ** 30),
   },
   {
     spec: '--memory-limit <MB>',
-    group: SPEED,
     help: 'heap limit of each thread; a task that exceeds it fails',
     parse: integer(16, 1_000_000),
   },
-  {
-    spec: '--inline',
-    group: SPEED,
-    help: 'run the task on the main thread, for a debugger or profiler',
-  },
+  { spec: '--inline', help: 'run the task on the main thread, for a debugger or profiler' },
+]);
+
+const FAILURES = inGroup('Failures and time:', [
   {
     spec: '--rate-limit <n/unit>',
-    group: FAILURES,
     help: 'most starts in any window of that length, retries included: 20/s, 100/m, 1000/h, 20/3s',
     parse: rate,
   },
   {
     spec: '--burst <n>',
-    group: FAILURES,
     help: 'starts of --rate-limit at once; the others are spread (default: a twentieth of it, at least 1)',
     parse: integer(1, 1_000_000),
   },
   {
     spec: '--retries <n>',
-    group: FAILURES,
     help: 'repeat a failed attempt up to n times more: 2 means 3 attempts (default: 0)',
     parse: integer(0, 999_999),
   },
   {
     spec: '--backoff <ms|duration>',
-    group: FAILURES,
     help: 'longest wait before the first retry; doubles with each, jittered (default: 100ms)',
     parse: backoff,
   },
   {
     spec: '--timeout <duration>',
-    group: FAILURES,
     help: 'longest time for one attempt, such as 500ms, 5s, 2m',
     parse: duration(1),
   },
   {
     spec: '--grace <duration>',
-    group: FAILURES,
     help: 'how long running tasks may continue after a timeout or Ctrl-C (default: 10s)',
     parse: duration(0),
   },
   {
     spec: '--deadline <duration>',
-    group: FAILURES,
     help: 'longest time for the whole run; then it is stopped',
     parse: duration(1),
   },
-  {
-    spec: '--fail-fast',
-    group: FAILURES,
-    help: 'stop at the first failed task',
-    conflicts: 'maxFailures',
-  },
+  { spec: '--fail-fast', help: 'stop at the first failed task', conflicts: 'maxFailures' },
   {
     spec: '--max-failures <n|p%>',
-    group: FAILURES,
     help: 'stop when more tasks than this failed: a count, or a share of the batch such as 5%',
     parse: failureLimit,
   },
+]);
+
+const SHOWN = inGroup('What is shown:', [
   {
     spec: '--progress <mode>',
-    group: SHOWN,
     help: 'on stderr: auto (bar on a terminal, else plain), bar, plain, json or none',
     choices: ['auto', 'bar', 'plain', 'json', 'none'],
   },
-  {
-    spec: '--quiet',
-    group: SHOWN,
-    help: 'no progress, no summary, no logs; errors only',
-    conflicts: 'verbose',
-  },
-  {
-    spec: '--verbose',
-    group: SHOWN,
-    help: 'each failure and retry, debug and info logs of tasks, stack traces',
-  },
-  { spec: '--no-color', group: SHOWN, help: 'no colours (NO_COLOR does the same)' },
-  { spec: '--dry-run', group: SHOWN, help: 'check everything, show what would run, run nothing' },
+  { spec: '--quiet', help: 'no progress, no summary, no logs; errors only', conflicts: 'verbose' },
+  { spec: '--verbose', help: 'each failure and retry, debug and info logs of tasks, stack traces' },
+  { spec: '--no-color', help: 'no colours (NO_COLOR does the same)' },
+  { spec: '--dry-run', help: 'check everything, show what would run, run nothing' },
+]);
+
+/** The flags of `heddle run`. */
+export const RUN_FLAGS: readonly Flag[] = [
+  ...INPUTS,
+  ...RESULTS,
+  ...SESSION,
+  ...SPEED,
+  ...FAILURES,
+  ...SHOWN,
 ];
 
 /** The flags of `heddle resume`: those of `heddle run` except inputs and session, which are recorded. */
 export const RESUME_FLAGS: readonly Flag[] = RUN_FLAGS.filter(
-  ({ group, spec }) => group !== INPUTS && !spec.includes('session'),
+  (flag) => !INPUTS.includes(flag) && !flag.spec.includes('session'),
 );
 
 /** Names of the flags that belong to one command line only; a session does not record them. */

@@ -1,3 +1,5 @@
+/** The row of `heddle run`. */
+
 import type { CommandRow } from '../../shell/command-row.js';
 import { RUN_FLAGS } from './run-flags.js';
 

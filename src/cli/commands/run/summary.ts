@@ -1,122 +1,55 @@
 /**
  * The closing summary: what the run did, as data (`--json`, `--progress json`) and as text.
- *
- * Figures of the report are completed by what only the command knows: rows of a stream that never became a task, and values
- * that could not be written.
  */
 
-import {
-  type Clamp,
-  clampText,
-  type FailureGroup,
-  type Percentiles,
-  type Report,
-} from '../../../main/index.js';
+import { clampText, type FailureGroup, type Report } from '../../../main/index.js';
 import { formatCount, formatDuration, formatRate, plural } from '../../../text/durations.js';
 import { brief, clean } from '../../../text/shown-text.js';
+import type { Ending } from '../../shell/exit-codes.js';
 import type { Colors } from '../../shell/terminal.js';
 
+/** Fields of the report that the summary does not show. */
+type Hidden = 'reason' | 'read' | 'workers' | 'callerUtilization';
+
 /** The summary as data. Times in ms. `v` changes when a field changes its meaning. */
-export interface Summary {
+export interface Summary extends Omit<Report, Hidden | 'failures'> {
   readonly v: 1;
   readonly heddle: string;
-  readonly status: Report['status'];
-  readonly exit: { readonly code: number | undefined; readonly signal?: string; readonly reason: string };
-  readonly total: number | undefined;
-  readonly succeeded: number;
-  readonly failed: number;
-  /** Of both: outcomes that an earlier run of the session recorded. */
-  readonly resumed: number;
-  /** Tasks with an outcome in the session that are not in the batch any more. */
-  readonly removed: number;
-  /** Of the succeeded ones: those with a value from the cache. */
-  readonly reused: number;
-  readonly aborted: number;
-  readonly skipped: number;
-  /** Inputs that were never read; undefined when their number is not known. */
+  readonly exit: Ending & { readonly reason: string };
+  /** Inputs that were not read; undefined when their number is unknown. */
   readonly notRead: number | undefined;
-  readonly retries: number;
-  readonly wallMs: number;
-  readonly startMs: number;
-  readonly busyMs: number;
-  readonly threads: number;
-  readonly concurrency: number;
-  readonly speedup: number;
-  readonly efficiency: number;
-  readonly tasksPerSecond: number;
-  readonly latency: Percentiles;
-  readonly queueWait: Percentiles;
   readonly failures: readonly (FailureGroup & { readonly inputs: readonly string[] })[];
-  readonly lanes: Report['lanes'];
-  readonly clamps: readonly Clamp[];
-  readonly notes: readonly string[];
   readonly output: string | undefined;
   readonly failedOut: string | undefined;
   /** Path of the session. */
   readonly session: string | undefined;
 }
 
-/** What a summary is made of. */
-export interface SummaryInput {
-  readonly version: string;
+/** What a summary is made of, besides the fields that it shows as they are. */
+export interface SummaryInput extends Pick<Summary, 'heddle' | 'exit' | 'output' | 'failedOut' | 'session'> {
   readonly report: Report;
-  readonly exit: Summary['exit'];
-  /** Rows that never became a task. */
-  readonly badRows: number;
-  /** Tasks whose value could not be written. */
-  readonly unwritable: number;
-  readonly extraFailures: readonly FailureGroup[];
-  readonly indexOf: (ordinal: number) => number;
+  /** Values that could not be written: failures that the run does not count. */
+  readonly unwritable: FailureGroup | undefined;
   /** Failed inputs by index. */
   readonly examples: ReadonlyMap<number, string>;
-  readonly output: string | undefined;
-  readonly failedOut: string | undefined;
-  readonly session: string | undefined;
 }
 
 /** Makes the summary. */
-export function summarize(input: SummaryInput): Summary {
-  const { report, badRows, unwritable } = input;
-  const failed = report.failed + badRows + unwritable;
-  const failures = [
-    ...report.failures.map((group) => ({ ...group, indexes: group.indexes.map(input.indexOf) })),
-    ...input.extraFailures,
-  ].sort((a, b) => b.count - a.count);
+export function summarize({ report, unwritable, examples, ...shown }: SummaryInput): Summary {
+  const { reason, read, workers, callerUtilization, ...figures } = report;
+  const extra = unwritable?.count ?? 0;
+  const failures = [...report.failures, ...(unwritable === undefined ? [] : [unwritable])];
   return {
     v: 1,
-    heddle: input.version,
-    status: report.status === 'completed' && failed > 0 ? 'failed' : report.status,
-    exit: input.exit,
-    total: report.total,
-    succeeded: report.succeeded - unwritable,
-    failed,
-    resumed: report.resumed,
-    removed: report.removed,
-    reused: report.reused,
-    aborted: report.aborted,
-    skipped: report.skipped,
-    notRead: report.total === undefined ? undefined : Math.max(0, report.total - report.read),
-    retries: report.retries,
-    wallMs: report.wallMs,
-    startMs: report.startMs,
-    busyMs: report.busyMs,
-    threads: report.threads,
-    concurrency: report.concurrency,
-    speedup: report.speedup,
-    efficiency: report.efficiency,
-    tasksPerSecond: report.tasksPerSecond,
-    latency: report.latency,
-    queueWait: report.queueWait,
-    failures: failures.map((group) => ({
-      ...group,
-      inputs: group.indexes.flatMap((index) => input.examples.get(index) ?? []),
-    })),
-    lanes: report.lanes,
-    clamps: report.clamps,
-    notes: report.notes,
-    output: input.output,
-    failedOut: input.failedOut,
-    session: input.session,
+    ...figures,
+    ...shown,
+    status: report.status === 'completed' && extra > 0 ? 'failed' : report.status,
+    succeeded: report.succeeded - extra,
+    failed: report.failed + extra,
+    notRead: report.total === undefined ? undefined : Math.max(0, report.total - read),
+    failures: failures
+      .sort((a, b) => b.count - a.count)
+      .map((group) => ({ ...group, inputs: group.indexes.flatMap((index) => examples.get(index) ?? []) })),
   };
 }
 
@@ -138,7 +71,7 @@ export function summaryText(summary: Summary, colors: Colors, hints: readonly st
     ...(reused > 0 ? [`${formatCount(reused)} reused`] : []),
     ...(aborted > 0 ? [colors.yellow(`${formatCount(aborted)} aborted`)] : []),
     ...(notRun > 0 ? [colors.yellow(`${formatCount(notRun)} not run`)] : []),
-    ...(retries > 0 ? [plural(retries, 'retry').replace('retrys', 'retries')] : []),
+    ...(retries > 0 ? [plural(retries, 'retry', 'retries')] : []),
     formatDuration(summary.wallMs),
     formatRate(summary.tasksPerSecond),
   ];
@@ -160,10 +93,9 @@ function speedLines({ latency, speedup, efficiency, threads, concurrency, busyMs
       ? plural(threads, 'thread')
       : `${plural(threads, 'thread')} at concurrency ${concurrency}`;
   const { p50, p95, p99, max } = latency;
-  return [
-    `speed-up ${speedup.toFixed(2)} on ${where} (${Math.round(efficiency * 100)} %)   ` +
-      `p50 ${formatDuration(p50)}  p95 ${formatDuration(p95)}  p99 ${formatDuration(p99)}  max ${formatDuration(max)}`,
-  ];
+  const times = Object.entries({ p50, p95, p99, max }).map(([name, ms]) => `${name} ${formatDuration(ms)}`);
+  const share = Math.round(efficiency * 100);
+  return [`speed-up ${speedup.toFixed(2)} on ${where} (${share} %)   ${times.join('  ')}`];
 }
 
 function failureLines({ failures }: Summary, colors: Colors): string[] {
@@ -173,7 +105,8 @@ function failureLines({ failures }: Summary, colors: Colors): string[] {
     const which =
       examples.length === 0 ? `index ${indexes.slice(0, SHOWN_INPUTS).join(', ')}` : examples.join(', ');
     const example = `${count > SHOWN_INPUTS ? 'e.g.' : count > 1 ? 'inputs' : 'input'} ${which}`;
-    return `  ${colors.red(`${formatCount(count)}×`)} ${clean(name)}${clean(shownCode)}: ${brief(message, 200)}   ${colors.dim(`(${example})`)}`;
+    const what = `${clean(name)}${clean(shownCode)}: ${brief(message, 200)}`;
+    return `  ${colors.red(`${formatCount(count)}×`)} ${what}   ${colors.dim(`(${example})`)}`;
   });
   const rest = failures.length - SHOWN_GROUPS;
   return rest > 0 ? [...lines, `  and ${plural(rest, 'other kind')} of failure`] : lines;

@@ -1,3 +1,5 @@
+/** The row of `heddle sessions`. */
+
 import type { CommandRow } from '../../shell/command-row.js';
 import { COMMON_FLAGS, JSON_FLAG } from '../../shell/flag.js';
 import { duration } from '../../shell/flag-values.js';

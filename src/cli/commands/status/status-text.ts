@@ -62,20 +62,18 @@ function countsText(status: SessionStatus, { running }: StatusFacts): string {
 /** "120/400 (30 %), 2 failed, 12/s, about 23 s left" */
 export function statusLine(status: SessionStatus, now: Date): string {
   const facts = factsOf(status);
-  const parts = [
-    `${formatTime(now)}  ${facts.state}  ${doneText(status)}`,
-    `${formatCount(status.failed)} failed`,
-  ];
+  const done = `${formatTime(now)}  ${facts.state}  ${doneText(status)}`;
   const pace = paceText(facts);
-  return [...parts, ...(pace === '' ? [] : [pace])].join(', ');
+  return `${done}, ${formatCount(status.failed)} failed${pace === '' ? '' : `, ${pace}`}`;
 }
 
-function paceText({ tasksPerSecond, remainingMs }: StatusFacts): string {
-  return [
-    // 0 until it has been measured.
-    ...(tasksPerSecond === undefined || tasksPerSecond === 0 ? [] : [formatRate(tasksPerSecond)]),
-    ...(remainingMs === undefined ? [] : [`about ${formatDuration(remainingMs)} left`]),
-  ].join(', ');
+/** "12/s, about 23 s left" */
+function paceText({ tasksPerSecond = 0, remainingMs }: Partial<StatusFacts>): string {
+  const parts: string[] = [];
+  // 0 until it has been measured.
+  if (tasksPerSecond > 0) parts.push(formatRate(tasksPerSecond));
+  if (remainingMs !== undefined) parts.push(`about ${formatDuration(remainingMs)} left`);
+  return parts.join(', ');
 }
 
 /** "1of1" → "run", "2of8" → "shard 2/8" */
@@ -88,12 +86,8 @@ function runText(run: SessionRun, now: Date, isOneOfMany: boolean): string {
   const since = new Date(startedAt);
   const who = `process ${pid} on ${clean(host)}`;
   if (isAlive) {
-    const pace = paceText({
-      state: 'running',
-      running: 0,
-      tasksPerSecond: run.tasksPerSecond,
-      remainingMs: run.remainingMs,
-    });
+    const { tasksPerSecond, remainingMs } = run;
+    const pace = paceText({ tasksPerSecond, remainingMs });
     const shown = isOneOfMany && pace !== '' ? `   ${pace}` : '';
     const age = formatAge(now.getTime() - since.getTime());
     return `running: ${who} since ${formatTime(since)} (${age})${shown}`;

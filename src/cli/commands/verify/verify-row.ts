@@ -1,3 +1,5 @@
+/** The row of `heddle verify`. */
+
 import type { CommandRow } from '../../shell/command-row.js';
 import { COMMON_FLAGS, JSON_FLAG } from '../../shell/flag.js';
 import type { CommonFlags } from '../../shell/shell.js';

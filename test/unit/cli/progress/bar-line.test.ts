@@ -16,6 +16,10 @@ describe('the bar', () => {
     expect(line).toMatch(/60 % {2}7 563\/12 400 {2}412\/s {2}22 failed {2}1 retrying {2}ETA 11 s {2}18 s$/);
   });
 
+  it('tells submitted jobs from retries', () => {
+    expect(barLine({ ...PROGRESS, submitted: 3 }, 120, style)).toContain('1 retrying  3 submitted  ETA');
+  });
+
   it('never takes more than the width, and lets the least important go first', () => {
     for (let width = 10; width < 140; width++) {
       const line = barLine(PROGRESS, width, style);

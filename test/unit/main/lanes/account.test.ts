@@ -4,12 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { Account } from '../../../../src/main/lanes/account.js';
 import type { LaneLimits } from '../../../../src/main/lanes/lane-options.js';
 import { Breaker } from '../../../../src/main/lanes/limits/breaker.js';
-import { resolveLane } from '../../../../src/main/options/resolve-lane.js';
+import { resolveWith } from '../../../../src/main/options/option-checks.js';
+import { LANE } from '../../../../src/main/options/resolve-lane.js';
 import { OptionError } from '../../../../src/protocol/errors.js';
 import { request } from './lane-rig.js';
 
 function accountOf(limits: LaneLimits, shards = 1): Account {
-  const { limits: resolved } = resolveLane('api', limits, 'lane');
+  const { limits: resolved } = resolveWith(LANE, limits, 'lane');
   return new Account('key', resolved, { index: 1, count: shards }, 'api');
 }
 
@@ -72,14 +73,14 @@ describe('what holds a call back', () => {
   });
 
   it('an open breaker', () => {
-    const { breaker: options } = resolveLane('api', { breaker: { inARow: 1, openMs: 1000 } }, 'lane');
+    const { breaker: options } = resolveWith(LANE, { breaker: { inARow: 1, openMs: 1000 } }, 'lane');
     if (options === undefined) throw new Error('no breaker');
     const breaker = new Breaker(
       options,
       () => 0.5,
       () => {},
     );
-    const { limits } = resolveLane('api', {}, 'lane');
+    const { limits } = resolveWith(LANE, {}, 'lane');
     const account = new Account('key', limits, { index: 1, count: 1 }, 'api', breaker);
 
     account.take(0, request());

@@ -6,13 +6,14 @@ import type { RetryPolicy } from '../../../../src/main/lanes/backoff.js';
 import { Lane } from '../../../../src/main/lanes/lane.js';
 import type { LaneOptions } from '../../../../src/main/lanes/lane-options.js';
 import type { FailedAttempt } from '../../../../src/main/lanes/retry-decision.js';
-import { resolveLane } from '../../../../src/main/options/resolve-lane.js';
+import { resolveWith } from '../../../../src/main/options/option-checks.js';
+import { LANE } from '../../../../src/main/options/resolve-lane.js';
 
 /** Half-way: no jitter on either side. */
 const MIDDLE = 0.5;
 
 export function laneOf(options: LaneOptions, name = 'api'): Lane {
-  return new Lane(resolveLane(name, options, 'lane'), { index: 1, count: 1 }, () => MIDDLE);
+  return new Lane({ name, ...resolveWith(LANE, options, 'lane') }, { index: 1, count: 1 }, () => MIDDLE);
 }
 
 export function request(changes: Partial<CallRequest> = {}): CallRequest {
