@@ -8,6 +8,7 @@ export {
   OptionError,
   TasksFailedError,
 } from '../protocol/errors.js';
+export { limitHeadersOf } from '../protocol/limit-headers.js';
 export type { Failed, Outcome, OutcomeRecord, Succeeded, Unfinished } from '../protocol/outcome.js';
 export { reviveError, type SerializedError, serializeError } from '../protocol/serialized-error.js';
 export type {

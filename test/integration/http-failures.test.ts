@@ -1,4 +1,6 @@
-/** What goes wrong on the way: fail-fast, time-outs, networks, signals, secrets, sessions (A-HT-4 to A-HT-8). */
+/**
+ * What goes wrong on the way: fail-fast, time-outs, networks, signals, secrets, sessions (A-HT-4 to A-HT-8).
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -81,10 +83,7 @@ describe('time', () => {
       '300ms',
     ]);
     await rig.server.until(() => rig.server.seen.every(({ closedAt }) => closedAt !== undefined));
-    const lasted = rig.server.seen.map(({ at, closedAt = 0 }) => Math.round(closedAt - at));
-    console.log(
-      `timeout 300 ms: closed after ${lasted.join(', ')} ms; all ${Math.round(performance.now() - startedAt)} ms`,
-    );
+    const elapsedMs = performance.now() - startedAt;
 
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toEqual(
@@ -93,7 +92,7 @@ describe('time', () => {
         error: { code: 'API_TIMEOUT', message: 'Request timeout after 300ms' },
       }),
     );
-    for (const ms of lasted) expect(ms).toBeGreaterThan(200);
+    expect(elapsedMs).toBeGreaterThanOrEqual(300);
   });
 
   it('of an endpoint holds where nothing else is asked for', async () => {

@@ -1,4 +1,7 @@
-/** `heddle/http` as a library: batches, the task for runs of one's own, answers of every kind, and memory (A-HT-7). */
+/**
+ * `heddle/http` as a library: batches, the task for runs of one's own, answers of every kind, and memory
+ * (A-HT-7).
+ */
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -178,6 +181,41 @@ describe('the task', () => {
     expect(missing?.status === 'failed' && detailsOf(missing.error)).toEqual({ error: 'status 404' });
     expect(wrong).toMatchObject({ error: { code: 'PARAM_INVALID' } });
     expect(server.seen.every(({ headers }) => headers['x-id'] !== undefined)).toBe(true);
+  });
+
+  it('keeps in errors every header that the runtime reads, and no other', async () => {
+    await using server = await RestServer.start(
+      answer((_, response) =>
+        response
+          .writeHead(503, {
+            'x-amz-retry-after': '250',
+            'X-Rate-Limit-Remaining': '0',
+            'x-ms-dop-hint': '4',
+            'X-Secret': 'no',
+          })
+          .end(),
+      ),
+    );
+    await using send = httpTask();
+    await using runtime = createRuntime();
+
+    const [outcome] = await runtime.run(send, [{ url: server.url }]).outcomes();
+
+    expect(outcome).toMatchObject({
+      error: { headers: { 'x-amz-retry-after': '250', 'x-rate-limit-remaining': '0', 'x-ms-dop-hint': '4' } },
+    });
+    expect(JSON.stringify(outcome)).not.toContain('x-secret');
+  });
+
+  it('knows that a request was not sent when there was no connection', async () => {
+    const server = await RestServer.start();
+    await server.kill();
+    await using send = httpTask();
+    await using runtime = createRuntime();
+
+    const [outcome] = await runtime.run(send, [{ method: 'POST', url: server.url }]).outcomes();
+
+    expect(outcome).toMatchObject({ error: { mayHaveHappened: false, isRepeatable: true, isNetwork: true } });
   });
 
   it('keeps connections, and leaves none', async () => {

@@ -1,4 +1,7 @@
-/** Rates, retries and breakers of `heddle/http` against a real server (A-HT-2, A-HT-3, A-HT-5, A-HT-8). Times are bounds of gross factors only. */
+/**
+ * Rates, retries and breakers of `heddle/http` against a real server (A-HT-2, A-HT-3, A-HT-5, A-HT-8). Times
+ * are bounds of gross factors only.
+ */
 
 import { http } from 'heddle/http';
 import { describe, expect, it } from 'vitest';

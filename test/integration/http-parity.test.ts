@@ -1,4 +1,7 @@
-/** Output of `heddle http call`: the bytes of the format that it stands in for, one after the other and side by side (A-HT-1). */
+/**
+ * Output of `heddle http call`: the bytes of the format that it stands in for, one after the other and side
+ * by side (A-HT-1).
+ */
 
 import { describe, expect, it } from 'vitest';
 import { httpRig, ids } from '../support/http-rig.js';

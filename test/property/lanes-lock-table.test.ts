@@ -10,7 +10,10 @@ interface Request {
   readonly ticket: LockTicket;
 }
 
-/** One round: random requests, releases and cancels, also from within onGranted; throws at the first violation. */
+/**
+ * One round: random requests, releases and cancels, also from within onGranted; throws at the first
+ * violation.
+ */
 class Round {
   readonly #random: () => number;
   readonly #table = new LockTable();

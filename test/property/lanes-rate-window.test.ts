@@ -1,4 +1,6 @@
-/** In any schedule, no window has more calls than declared: idle times, seeds, announcements, ends, shards. */
+/**
+ * In any schedule, no window has more calls than declared: idle times, seeds, announcements, ends, shards.
+ */
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

@@ -1,9 +1,9 @@
 /**
  * A provider and a saturated batch in virtual time, to judge adaptive concurrency by.
  *
- * The provider shares its capacity: up to `knee` calls progress at full speed, more of them slower, so that `knee` is the concurrency from
- * which on more calls give no more throughput. A call that would make more than `refuseAt` gets a 429 after 20 ms. The client has
- * always something to send, and is the only one.
+ * The provider shares its capacity: up to `knee` calls progress at full speed, more of them slower, so that
+ * `knee` is the concurrency from which on more calls give no more throughput. A call that would make more
+ * than `refuseAt` gets a 429 after 20 ms. The client has always something to send, and is the only one.
  */
 
 import type { EndedCall } from '../../src/main/lanes/limits/adaptive.js';

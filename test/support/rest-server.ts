@@ -1,5 +1,6 @@
 /**
- * A real REST server on this machine, with what tests ask about it: who was there, when, how many at once, and who went away early.
+ * A real REST server on this machine, with what tests ask about it: who was there, when, how many at once,
+ * and who went away early.
  *
  *   /users/<id>?delay=50    {"id":"<id>","name":"User <id>"}
  *   /echo                   what came: method, url, headers, body

@@ -1,8 +1,9 @@
 /**
  * From the bytes of an answer to data.
  *
- * JSON becomes what it says, anything else the text that it is. What says that it is JSON and is not is a failure: a cut-off answer must
- * not pass for data. Compressed answers are unpacked up to the same limit as plain ones.
+ * JSON is parsed, anything else stays text. An answer that claims to be JSON and is not is a failure, because
+ * a truncated answer must not pass for data. Compressed answers are unpacked up to the same limit as plain
+ * ones.
  */
 
 import { promisify, TextDecoder } from 'node:util';
@@ -19,7 +20,7 @@ const UNPACKERS: Readonly<
   br: promisify(brotliDecompress),
 };
 
-/** What `Accept-Encoding` says. */
+/** Value of `Accept-Encoding`. */
 export const ACCEPTED_ENCODINGS = 'gzip, deflate, br';
 
 /**
@@ -38,10 +39,10 @@ export async function textOf(answer: RawAnswer, maxBodyBytes: number): Promise<s
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw new HttpError(
         'API_TOO_LARGE',
-        `The answer unpacks to more than the ${maxBodyBytes} bytes that are allowed; ask for less, or raise maxBodyBytes`,
+        `The answer unpacks to more than ${maxBodyBytes} bytes; request less, or raise maxBodyBytes`,
         { status },
       );
-    throw new HttpError('API_BAD_JSON', `The answer says that it is ${encoding} and cannot be unpacked`, {
+    throw new HttpError('API_BAD_JSON', `The answer claims to be ${encoding} but cannot be unpacked`, {
       status,
       cause: error,
       isNetwork: true,
@@ -49,12 +50,12 @@ export async function textOf(answer: RawAnswer, maxBodyBytes: number): Promise<s
   }
 }
 
-/** True for `application/json` and what builds on it, such as `application/problem+json`. */
+/** True for `application/json` and types based on it, such as `application/problem+json`. */
 export function isJson(contentType: string | undefined): boolean {
   return /^\s*(?:application|text)\/(?:[\w.+-]+\+)?json\b/i.test(contentType ?? '');
 }
 
-/** A text as JSON; undefined when it is none. */
+/** Parses JSON; undefined when the text is not JSON. */
 export function parse(text: string): { readonly data: unknown } | undefined {
   try {
     return { data: JSON.parse(text) };
@@ -65,7 +66,7 @@ export function parse(text: string): { readonly data: unknown } | undefined {
 
 function decode(body: Buffer, contentType: string | undefined): string {
   const [, charset = 'utf-8'] = /charset\s*=\s*"?([\w.:-]+)/i.exec(contentType ?? '') ?? [];
-  // The common case, without a decoder for each answer. A byte order mark is no part of the text.
+  // The common case needs no decoder. A byte order mark is not part of the text.
   const text = /^utf-?8$/i.test(charset) ? body.toString('utf8') : decoderFor(charset).decode(body);
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }

@@ -1,16 +1,17 @@
 /**
- * How a request can fail, and what is given out for it.
+ * How a request can fail, and the answer that is returned for it.
  *
- *   API_REQUEST_FAILED   a status beyond 2xx (`HTTP 404: Not Found`), or no answer at all (`Network error: …`)
+ *   API_REQUEST_FAILED   a status other than 2xx (`HTTP 404: Not Found`), or no answer (`Network error: …`)
  *   API_TIMEOUT          no complete answer in time
- *   API_BAD_JSON         the answer says that it is JSON and is not
+ *   API_BAD_JSON         the answer claims to be JSON and is not
  *   API_TOO_LARGE        the answer is larger than allowed
  *   GRAPHQL_ERROR        the answer has `errors`
- *   PARAM_INVALID        the parameters make no request; nothing was sent
+ *   PARAM_INVALID        the parameters do not make a request; nothing was sent
  *   CANCELLED            the batch was stopped before there was an answer
  *
- * Errors of tasks travel as plain data with limits on depth and length. A body within them is the field `details`; one beyond travels as
- * pieces of JSON (`detailsJson`), so that what is given out is the whole body, always. `detailsOf` reads either.
+ * Errors of tasks travel as plain data with limits on depth and length. A body within these limits is the
+ * field `details`; a larger one is sent as pieces of JSON (`detailsJson`), so that it arrives whole.
+ * `detailsOf` reads both.
  */
 
 import type { Outcome } from '../../main/index.js';
@@ -27,14 +28,14 @@ export type HttpErrorCode =
 /** What is known of a failure. */
 export interface HttpFailure {
   readonly status?: number;
-  /** Only those that speak of limits and of when to come back. */
+  /** Those about limits, and `content-type` and `x-request-id`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly details?: unknown;
   /** The request may have had an effect. */
   readonly mayHaveHappened?: boolean;
-  /** Another attempt does no harm. */
+  /** Another attempt is harmless. */
   readonly isRepeatable?: boolean;
-  /** There was no answer: the connection failed, or time was up. */
+  /** There was no answer: the connection failed, or the time was up. */
   readonly isNetwork?: boolean;
   readonly cause?: unknown;
 }
@@ -57,12 +58,12 @@ export class HttpError extends Error {
     this.code = code;
     Object.assign(this, fields);
     if (details !== undefined) Object.assign(this, packed(details));
-    // It would only show where heddle read the answer, and there may be one for every task.
+    // A stack would only show where heddle read the answer, and each task may have one.
     Object.defineProperty(this, 'stack', { value: undefined, writable: true, configurable: true });
   }
 }
 
-/** Answer to one request. */
+/** The answer to one request. */
 export type ApiResponse<Data = unknown> =
   | { readonly success: true; readonly data: Data }
   | { readonly success: false; readonly error: ApiError };
@@ -74,7 +75,7 @@ export interface ApiError {
   readonly details?: unknown;
 }
 
-/** What every request that never got an answer is given. */
+/** The answer to every request that was stopped. */
 export const CANCELLED: ApiResponse<never> = Object.freeze({
   success: false,
   error: Object.freeze({ code: 'CANCELLED', message: 'Operation cancelled' }),
@@ -107,7 +108,7 @@ export function detailsOf(error: Error): unknown {
   }
 }
 
-/** Within the limits that errors have on their way (see serializeError). */
+/** The limits of serializeError. */
 const MOST_CHARS = 64_000;
 const MOST_ENTRIES = 100;
 const MOST_DEPTH = 3;
@@ -117,7 +118,7 @@ function packed(details: unknown): { details: unknown } | { detailsJson: readonl
   if (fits(details, 1)) return { details };
   const json = jsonOf(details);
   const most = MOST_CHARS * (MOST_ENTRIES - 1);
-  // Beyond six million characters it is no message any more.
+  // More than six million characters are cut.
   const text = json.length <= most ? json : JSON.stringify(json.slice(0, most / 2) + CUT_NOTE).slice(0, most);
   const pieces: string[] = [];
   for (let at = 0; at < text.length; at += MOST_CHARS) pieces.push(text.slice(at, at + MOST_CHARS));

@@ -3,27 +3,29 @@
  *
  *   request → (redirects) → answer → data, or an HttpError that says whether another attempt makes sense
  *
- * Connections are kept alive and shared by all attempts; there are as many as attempts at once. `close` ends them. An attempt ends when its
- * signal says so or its time is up, and its connection with it.
+ * Connections are kept alive and shared by all attempts; there are as many as concurrent attempts. `close`
+ * ends them. An attempt ends when its signal aborts or its time is up, and its connection is closed.
  *
- * Redirects are followed for GET and HEAD only, for nobody can say whether another request may be sent twice. Headers that let
- * callers in never go to another origin.
+ * Redirects are followed for GET and HEAD only, because other requests may not be safe to send twice.
+ * Credentials are never sent to another origin.
  */
 
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { Agent } from 'undici';
-import { HeddleError, OptionError, type TaskContext } from '../../main/index.js';
+import { HeddleError, limitHeadersOf, type TaskContext } from '../../main/index.js';
+import { list, MAX_TIMER_MS, number, object, optional, text, withDefault } from '../../text/schema.js';
 import { ACCEPTED_ENCODINGS, isJson, parse, textOf } from './answer.js';
+import { headerName } from './call-options.js';
+import { checkOptions } from './checks.js';
 import { HttpError, type HttpFailure } from './http-error.js';
-import { observe } from './lane-of.js';
 import { isSecretName, Redactor, shownUrl } from './redact.js';
-import type { HttpItem } from './request.js';
+import { type HttpItem, REPEATABLE_METHODS } from './request.js';
 import { type RawAnswer, send } from './send.js';
 
 /** Options of {@link httpTask}. */
 export interface HttpTaskOptions {
-  /** Connections to one origin, at most: as many as tasks at once. @defaultValue 50 */
+  /** Most connections to one origin: as many as concurrent tasks. @defaultValue 50 */
   readonly concurrency?: number | undefined;
   /** Longest time for one attempt, in ms. @defaultValue 30_000 */
   readonly timeoutMs?: number | undefined;
@@ -31,149 +33,105 @@ export interface HttpTaskOptions {
   readonly maxBodyBytes?: number | undefined;
   /** Name of a header that carries the id of the attempt. @defaultValue none */
   readonly correlationHeader?: string | undefined;
-  /** What must not appear anywhere, beside the values of headers that let callers in. */
+  /** Texts that must not appear anywhere, in addition to the values of headers with credentials. */
   readonly secrets?: readonly string[] | undefined;
 }
 
-/** What a request gave. */
+/** An answer that succeeded. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON as what it says, anything else as text; null for an answer without content. */
+  /** Parsed JSON, or text; null for an answer without content. */
   readonly data: unknown;
 }
 
-/** A task function that sends requests. Close it when no run uses it any more. */
+/** A task function that sends requests. Close it when no run uses it. */
 export interface HttpTask extends AsyncDisposable {
   (item: HttpItem, ctx: TaskContext): Promise<HttpAnswer>;
   close(): Promise<void>;
 }
 
-const DEFAULTS = { concurrency: 50, timeoutMs: 30_000, maxBodyBytes: 32 * 1024 * 1024 };
-/** The longest delay that Node's timers can hold; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const OPTIONS = object(
+  {
+    concurrency: withDefault(50, number(1, 1_000_000)),
+    timeoutMs: withDefault(30_000, number(1, MAX_TIMER_MS)),
+    maxBodyBytes: withDefault(32 * 1024 * 1024, number(1, Number.MAX_SAFE_INTEGER)),
+    correlationHeader: optional(headerName),
+    secrets: withDefault([], list(text)),
+  },
+  'an object of options',
+);
 const MOST_REDIRECTS = 10;
-const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-/** Nothing was sent. */
-const NOT_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-/** Headers that speak of limits, and of when to come back. */
-const TELLING =
-  /^(?:retry-after|x-(?:ms-)?retry-after|ratelimit|x-rate-?limit|anthropic-ratelimit|x-ms-(?:ratelimit|dop)|x-should-retry|date$|content-type$|x-request-id$)/;
+/** System calls that make a connection: when one fails, nothing was sent. */
+const CONNECTING: ReadonlySet<string | undefined> = new Set(['connect', 'getaddrinfo']);
+/** Kept in errors beside the headers about limits. */
+const KEPT_HEADERS = ['content-type', 'x-request-id'];
 
 /** Makes a task that sends requests. */
 export function httpTask(options: HttpTaskOptions = {}): HttpTask {
-  const client = new Client(options);
-  const task = (item: HttpItem, ctx: TaskContext) => client.call(item, ctx);
-  return Object.assign(task, {
-    close: () => client.close(),
-    [Symbol.asyncDispose]: () => client.close(),
+  const { concurrency, secrets, ...given } = checkOptions(OPTIONS, options);
+  const redactor = new Redactor(secrets);
+  let agent: Agent | undefined;
+  let isClosed = false;
+  const task = async (item: HttpItem, ctx: TaskContext): Promise<HttpAnswer> => {
+    if (isClosed) throw new HeddleError('HEDDLE_CLOSED', 'The HTTP task is closed; make another one');
+    agent ??= new Agent({
+      connections: concurrency,
+      pipelining: 1,
+      // With a longer one, a server that names no timeout may close the connection just as a request is sent.
+      keepAliveTimeout: 4000,
+      // Only the time limit of the attempt applies.
+      connect: { timeout: 0 },
+    });
+    const found = credentialsIn(item);
+    const isKnown = found.every((each) => secrets.some((secret) => each.includes(secret)));
+    return new Attempt(item, ctx, {
+      ...given,
+      agent,
+      timeoutMs: item.timeoutMs ?? given.timeoutMs,
+      redactor: isKnown ? redactor : new Redactor([...secrets, ...found]),
+    }).run();
+  };
+  const close = async () => {
+    isClosed = true;
+    // Requests that are still open were given up, so they are not waited for.
+    await agent?.destroy();
+  };
+  return Object.assign(task, { close, [Symbol.asyncDispose]: close });
+}
+
+/** The values of headers with credentials. */
+function credentialsIn({ headers = {} }: HttpItem): string[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (!isSecretName(name)) return [];
+    const [, token] = /^\s*\w+\s+(\S+)$/.exec(value) ?? [];
+    return token === undefined ? [value] : [value, token];
   });
 }
 
-class Client {
-  readonly #concurrency: number;
-  readonly #timeoutMs: number;
-  readonly #maxBodyBytes: number;
-  readonly #correlationHeader: string | undefined;
-  readonly #redactor: Redactor;
-  readonly #secrets: readonly string[];
-  #agent: Agent | undefined;
-  #isClosed = false;
-
-  constructor({ concurrency, timeoutMs, maxBodyBytes, correlationHeader, secrets }: HttpTaskOptions) {
-    refuse('concurrency', concurrency, 1_000_000);
-    refuse('timeoutMs', timeoutMs, MAX_TIMER_MS);
-    refuse('maxBodyBytes', maxBodyBytes, Number.MAX_SAFE_INTEGER);
-    if (correlationHeader !== undefined && !/^[\w!#$%&'*+.^`|~-]+$/.test(correlationHeader))
-      throw new OptionError(
-        'correlationHeader',
-        'Expected `correlationHeader` to be the name of a header, such as X-Request-Id',
-      );
-    this.#concurrency = concurrency ?? DEFAULTS.concurrency;
-    this.#timeoutMs = timeoutMs ?? DEFAULTS.timeoutMs;
-    this.#maxBodyBytes = maxBodyBytes ?? DEFAULTS.maxBodyBytes;
-    this.#correlationHeader = correlationHeader;
-    this.#secrets = secrets ?? [];
-    this.#redactor = new Redactor(this.#secrets);
-  }
-
-  async call(item: HttpItem, ctx: TaskContext): Promise<HttpAnswer> {
-    const attempt = new Attempt(item, ctx, {
-      agent: this.#open(),
-      timeoutMs: item.timeoutMs ?? this.#timeoutMs,
-      maxBodyBytes: this.#maxBodyBytes,
-      correlationHeader: this.#correlationHeader,
-      redactor: this.#redactorFor(item),
-    });
-    return attempt.run();
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    // Nothing is waited for: what still runs was given up.
-    await this.#agent?.destroy();
-  }
-
-  #open(): Agent {
-    if (this.#isClosed) throw new HeddleError('HEDDLE_CLOSED', 'The HTTP task is closed; make another one');
-    this.#agent ??= new Agent({
-      connections: this.#concurrency,
-      pipelining: 1,
-      // Longer, and a server that does not say how long it waits may close just when a request is on its way.
-      keepAliveTimeout: 4000,
-      // The attempt's own time limit is the only one.
-      connect: { timeout: 0 },
-    });
-    return this.#agent;
-  }
-
-  /** Values of headers that let callers in are secrets, wherever the item comes from. */
-  #redactorFor({ headers = {} }: HttpItem): Redactor {
-    const found = Object.entries(headers).flatMap(([name, value]) => {
-      if (!isSecretName(name)) return [];
-      const [, token] = /^\s*\w+\s+(\S+)$/.exec(value) ?? [];
-      return token === undefined ? [value] : [value, token];
-    });
-    const isKnown = found.every((each) => this.#secrets.some((secret) => each.includes(secret)));
-    return isKnown ? this.#redactor : new Redactor([...this.#secrets, ...found]);
-  }
-}
-
-function refuse(option: string, value: number | undefined, most: number): void {
-  if (value === undefined || (value >= 1 && value <= most)) return;
-  throw new OptionError(option, `Expected \`${option}\` to be a number from 1 to ${most}, got ${value}`);
-}
-
-interface Limits {
+interface AttemptLimits {
   readonly agent: Agent;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
-  readonly correlationHeader: string | undefined;
+  readonly correlationHeader?: string | undefined;
   readonly redactor: Redactor;
 }
 
 class Attempt {
   readonly #item: HttpItem;
   readonly #ctx: TaskContext;
-  readonly #limits: Limits;
+  readonly #limits: AttemptLimits;
   readonly #method: string;
   readonly #isRepeatable: boolean;
   readonly #id = randomUUID();
 
-  constructor(item: HttpItem, ctx: TaskContext, limits: Limits) {
+  constructor(item: HttpItem, ctx: TaskContext, limits: AttemptLimits) {
     this.#item = item;
     this.#ctx = ctx;
     this.#limits = limits;
     this.#method = (item.method ?? 'GET').toUpperCase();
     this.#isRepeatable =
-      item.isRepeatable ?? (REPEATABLE.has(this.#method) || item.idempotencyKey !== undefined);
+      item.isRepeatable ?? (REPEATABLE_METHODS.has(this.#method) || item.idempotencyKey !== undefined);
   }
 
   async run(): Promise<HttpAnswer> {
@@ -193,7 +151,7 @@ class Attempt {
       this.#ctx.log('debug', 'answer', { ...shown, status: answer.status, durationMs });
       return await this.#read(answer);
     } catch (error) {
-      // The run knows why it ended the attempt.
+      // The run ended the attempt and knows why.
       if (signal.aborted) throw signal.reason;
       if (error instanceof RangeError)
         throw this.#error('API_BAD_JSON', 'The answer is nested too deeply', { mayHaveHappened: true });
@@ -228,7 +186,7 @@ class Attempt {
           status: answer.status,
         });
       const next = this.#url(location, url);
-      // A token is for the origin that it was given for, whatever that origin says.
+      // A token belongs to its origin and must not follow a redirect to another.
       if (next.origin !== url.origin)
         sent = Object.fromEntries(Object.entries(sent).filter(([name]) => !isSecretName(name)));
       url = next;
@@ -239,7 +197,7 @@ class Attempt {
     const url = URL.canParse(text, base?.href) ? new URL(text, base?.href) : undefined;
     if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
     if (base !== undefined)
-      throw this.#error('API_REQUEST_FAILED', 'Redirected to what is no http or https URL');
+      throw this.#error('API_REQUEST_FAILED', 'Redirected to a URL that is neither http nor https');
     throw this.#error('PARAM_INVALID', `Not an http or https URL: ${shownUrl(text, this.#limits.redactor)}`);
   }
 
@@ -272,14 +230,14 @@ class Attempt {
   async #read(answer: RawAnswer): Promise<HttpAnswer> {
     const { status, headers } = answer;
     const { redactor, maxBodyBytes } = this.#limits;
-    // Limits are learned from every answer, also from one that cannot be read.
-    observe(this.#ctx, headers);
+    // The lane learns limits from every answer, also from one that cannot be read.
+    this.#ctx.observe({ headers });
     const text = await textOf(answer, maxBodyBytes);
     const isOk = status >= 200 && status < 300;
     const parsed = isJson(headers['content-type']) ? parse(text) : undefined;
     const isBroken = parsed === undefined && isJson(headers['content-type']) && text.trim() !== '';
     if (isOk && isBroken)
-      throw this.#error('API_BAD_JSON', `The answer (HTTP ${status}) says that it is JSON and is not`, {
+      throw this.#error('API_BAD_JSON', `The answer (HTTP ${status}) claims to be JSON but is not`, {
         status,
         details: redactor.text(text),
         mayHaveHappened: true,
@@ -287,17 +245,19 @@ class Attempt {
       });
     const isEmpty = parsed === undefined && (status === 204 || isJson(headers['content-type'])) && !isBroken;
     const data = parsed === undefined ? (isEmpty ? null : redactor.text(text)) : redactor.value(parsed.data);
-    if (isOk) return { status, headers: redactedHeaders(headers, redactor), data };
-    throw this.#error('API_REQUEST_FAILED', `HTTP ${status}: ${this.#reason(answer)}`, {
+    // A cookie is a credential.
+    if (isOk)
+      return { status, headers: headersFor(redactor, headers, (name) => name !== 'set-cookie'), data };
+    const reason = answer.statusText || (STATUS_CODES[status] ?? '');
+    const limits = limitHeadersOf(headers);
+    throw this.#error('API_REQUEST_FAILED', `HTTP ${status}: ${reason}`, {
       status,
-      headers: tellingHeaders(headers, redactor),
+      headers: headersFor(redactor, headers, (name) => name in limits || KEPT_HEADERS.includes(name)),
       details: data,
-      ...statusFacts(status, this.#isRepeatable),
+      // A request that was refused with 429 had no effect.
+      mayHaveHappened: status >= 500 || status === 408,
+      isRepeatable: status === 429 || this.#isRepeatable,
     });
-  }
-
-  #reason({ status, statusText }: RawAnswer): string {
-    return statusText === '' ? (STATUS_CODES[status] ?? '') : statusText;
   }
 
   #timeout(): HttpError {
@@ -309,19 +269,21 @@ class Attempt {
   }
 
   #networkError(error: unknown): HttpError {
-    const { code, message } = rootOf(error);
-    // Such as a header with a line break.
+    const { code, message, syscall } = rootOf(error);
+    // For example, a header with a line break.
     if (code === 'UND_ERR_INVALID_ARG')
       return this.#error('PARAM_INVALID', `Not a valid request: ${message}`);
-    const isSent = code === undefined || !NOT_SENT.has(code);
+    const isSent = !CONNECTING.has(syscall);
     return this.#error('API_REQUEST_FAILED', `Network error: ${message || code || 'the connection failed'}`, {
       mayHaveHappened: isSent,
       isRepeatable: !isSent || this.#isRepeatable,
       isNetwork: true,
-      ...(code !== undefined && {
-        cause: Object.assign(new Error(this.#limits.redactor.text(message)), { code, stack: undefined }),
-      }),
+      ...(code !== undefined && { cause: this.#cause(message, { code, syscall }) }),
     });
+  }
+
+  #cause(message: string, signs: { readonly code: string; readonly syscall: string | undefined }): Error {
+    return Object.assign(new Error(this.#limits.redactor.text(message)), { ...signs, stack: undefined });
   }
 
   #error(code: HttpError['code'], message: string, failure?: HttpFailure): HttpError {
@@ -329,36 +291,24 @@ class Attempt {
   }
 }
 
-/** What a status says about another attempt: one that was turned away at the door has not happened. */
-function statusFacts(status: number, isRepeatable: boolean): HttpFailure {
-  const isTurnedAway = status === 429;
-  return {
-    mayHaveHappened: !isTurnedAway && (status >= 500 || status === 408),
-    isRepeatable: isTurnedAway || isRepeatable,
-  };
-}
-
-function tellingHeaders(
-  headers: Readonly<Record<string, string>>,
+/** Some headers, without secrets. */
+function headersFor(
   redactor: Redactor,
+  headers: Readonly<Record<string, string>>,
+  isKept: (name: string) => boolean,
 ): Record<string, string> {
-  const kept = Object.entries(headers).filter(([name]) => TELLING.test(name));
+  const kept = Object.entries(headers).filter(([name]) => isKept(name));
   return Object.fromEntries(kept.map(([name, value]) => [name, redactor.text(value)]));
 }
 
-/** A cookie lets its holder in. */
-function redactedHeaders(
-  headers: Readonly<Record<string, string>>,
-  redactor: Redactor,
-): Record<string, string> {
-  const kept = Object.entries(headers).filter(([name]) => name !== 'set-cookie');
-  return Object.fromEntries(kept.map(([name, value]) => [name, redactor.text(value)]));
-}
-
-/** Several addresses that all refused are one aggregate; the first says enough. */
-function rootOf(error: unknown): { readonly code: string | undefined; readonly message: string } {
+/** Several addresses that all refused are one aggregate; the first is enough. */
+function rootOf(error: unknown): {
+  code?: string | undefined;
+  message: string;
+  syscall?: string | undefined;
+} {
   const { errors, cause } = error as { errors?: unknown; cause?: unknown };
   const first = Array.isArray(errors) ? errors[0] : cause instanceof Error ? cause : undefined;
-  const { code, message } = (first ?? error) as NodeJS.ErrnoException;
-  return { code: typeof code === 'string' ? code : undefined, message: String(message ?? error) };
+  const { code, message, syscall } = (first ?? error) as NodeJS.ErrnoException;
+  return { code: typeof code === 'string' ? code : undefined, message: String(message ?? error), syscall };
 }

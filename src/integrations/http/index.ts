@@ -5,14 +5,8 @@ import { call } from './call.js';
 import { httpTask } from './http-task.js';
 import { loadService } from './service-file.js';
 
-export {
-  type BatchProgress,
-  Call,
-  type CallOptions,
-  type IndexedResponse,
-  type Items,
-  UnreadableItem,
-} from './call.js';
+export { Call, type IndexedResponse, type Items, UnreadableItem } from './call.js';
+export type { BatchProgress, CallOptions } from './call-options.js';
 export {
   type ApiError,
   type ApiResponse,
@@ -26,19 +20,19 @@ export { type Prepared, type PrepareOptions, prepare } from './prepare.js';
 export { Redactor, shownUrl } from './redact.js';
 export type { HttpItem, Params } from './request.js';
 export { type OutputFormat, type OutputWriter, outputWriter, singleText } from './seed-output.js';
-export {
-  type Alias,
-  type Authentication,
-  type BatchConfig,
-  checkService,
-  type Endpoint,
-  type GraphqlOperation,
-  type HttpMethod,
-  type RateLimits,
-  type Service,
-  type ServiceConfig,
-  type Transform,
-} from './service.js';
+export { checkService } from './service.js';
+export type {
+  Alias,
+  Authentication,
+  BatchConfig,
+  Endpoint,
+  GraphqlOperation,
+  HttpMethod,
+  RateLimits,
+  Service,
+  ServiceConfig,
+  Transform,
+} from './service-config.js';
 export type { Whereabouts } from './service-file.js';
 export { batch, call, httpTask, loadService };
 

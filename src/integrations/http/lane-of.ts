@@ -1,21 +1,19 @@
 /**
  * What a batch asks of heddle's lanes: the only place here that knows them.
  *
- * There is a lane where there is something to keep to: a rate, retries, or a concurrency that is to be found out. Without, a request is sent once
- * and fails as it fails, 429 included: the same as a loop over `fetch` would see. With one, an API that says "later" is waited for at no
- * attempt's cost, and one in trouble is left alone until it answers again.
+ * There is a lane if there is something to control: a rate, retries, or a concurrency that is to be found.
+ * Without one, a request is sent once and may fail, with 429 as well, as in a loop over `fetch`. With one, an
+ * API that asks to come back later is waited for at the cost of no attempt, and one in trouble is left alone
+ * until it answers.
  */
 
-import type { LaneOptions, TaskContext, Verdict } from '../../main/index.js';
-import type { Limits, RetryPlan } from './service-limits.js';
+import type { LaneOptions, Verdict } from '../../main/index.js';
+import { MAX_TIMER_MS } from '../../text/schema.js';
+import type { HttpError } from './http-error.js';
+import type { BatchLimits, RetryPlan } from './service-limits.js';
 
-/** Statuses that are worth another attempt, where nobody says which. */
-const USUAL = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529]);
-/** With a wait that is written down, as it is written down. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
-
-/** The lane of a batch; undefined when there is nothing to keep to. */
-export function laneOf({ rates, retry, isAuto, concurrency }: Limits): LaneOptions | undefined {
+/** The lane of a batch; undefined when there is nothing to control. */
+export function laneOf({ rates, retry, isAuto, concurrency }: BatchLimits): LaneOptions | undefined {
   if (rates.length === 0 && retry === undefined && !isAuto) return undefined;
   const delayMs = retry?.delayMs;
   return {
@@ -29,41 +27,35 @@ export function laneOf({ rates, retry, isAuto, concurrency }: Limits): LaneOptio
         backoffMs: delayMs,
         factor: 1,
         jitter: 'none',
-        maxDelayMs: MAX_DELAY_MS,
+        // A configured delay is never capped.
+        maxDelayMs: MAX_TIMER_MS,
       }),
     },
-    // What is not repeated is not to be held back either.
+    // Without retries, failures must not stop the other requests.
     ...(retry === undefined && { breaker: false }),
     classify: (error, usual) => classify(error, usual, retry),
   };
 }
 
-/** What a failed request means for the batch. */
+/**
+ * What a failed request means for the batch.
+ *
+ * @param usual - the verdict of the core
+ */
 export function classify(error: Error, usual: Verdict, retry: RetryPlan | undefined): Verdict {
-  const { status, code, isRepeatable, isNetwork, mayHaveHappened } = error as {
-    status?: number;
-    code?: unknown;
-    isRepeatable?: boolean;
-    isNetwork?: boolean;
-    mayHaveHappened?: boolean;
-  };
+  const { status, code, isRepeatable, isNetwork, mayHaveHappened } = error as Partial<HttpError>;
   const permanent: Verdict = {
     kind: 'permanent',
     scope: 'task',
     ...(mayHaveHappened === true && { mayHaveHappened }),
   };
-  const isTold = code === 'API_REQUEST_FAILED' && status !== undefined;
-  const { statuses } = retry ?? {};
-  // What is usually made of it knows more: a quota that is used up is no reason to wait.
-  if (isTold && status === 429) return statuses === undefined || statuses.includes(429) ? usual : permanent;
+  const statuses = retry?.statuses;
+  const answered = code === 'API_REQUEST_FAILED' ? status : undefined;
+  // A 429 is not charged as an attempt, so it is waited out even without retries.
+  if (answered === 429) return (statuses?.includes(429) ?? true) ? usual : permanent;
   if (retry === undefined || isRepeatable !== true) return permanent;
   if (isNetwork === true) return { ...usual, kind: 'transient', mayHaveHappened: mayHaveHappened === true };
-  const isWorth = isTold && (statuses === undefined ? USUAL.has(status) : statuses.includes(status));
-  if (!isWorth) return permanent;
-  return usual.kind === 'permanent' ? { kind: 'transient' } : usual;
-}
-
-/** Lets the lane learn its limits from an answer. */
-export function observe(ctx: TaskContext, headers: Readonly<Record<string, string>>): void {
-  ctx.observe({ headers });
+  const isTemporary = usual.kind !== 'permanent';
+  if (answered === undefined || !(statuses?.includes(answered) ?? isTemporary)) return permanent;
+  return isTemporary ? usual : { kind: 'transient' };
 }

@@ -1,17 +1,19 @@
 /**
- * One endpoint, ready to be called: what a name means, with everything in place that is the same for each request.
+ * One endpoint, ready to be called: what its name refers to, with everything in place that all requests
+ * share.
  *
- * Everything that can be wrong with the configuration is told here, before anything is sent.
+ * Every fault of the configuration is reported here, before anything is sent.
  */
 
 import { createHash } from 'node:crypto';
 import { HeddleError } from '../../main/index.js';
 import { nearest } from '../../text/nearest.js';
-import { type Path, shownPath } from './checks.js';
+import { type Path, shownPath } from '../../text/schema.js';
+import { placed } from './checks.js';
 import { Environment } from './environment.js';
 import { HttpError } from './http-error.js';
 import type { HttpAnswer } from './http-task.js';
-import { isSecretName, Redactor, shownUrl } from './redact.js';
+import { Redactor, shownUrl } from './redact.js';
 import {
   checkItem,
   graphqlRequest,
@@ -19,14 +21,23 @@ import {
   mergeParams,
   type Params,
   pathVariables,
+  REPEATABLE_METHODS,
   restRequest,
 } from './request.js';
-import { type BatchConfig, type RateLimits, type Service, urlProblem } from './service.js';
+import type {
+  Alias,
+  BatchConfig,
+  Endpoint,
+  GraphqlOperation,
+  RateLimits,
+  Service,
+} from './service-config.js';
+import { urlProblem } from './service-rules.js';
 import { transformed } from './transform.js';
 
-/** What is the same for each request. */
+/** What all requests share. */
 export interface PrepareOptions {
-  /** Parameters that beat those of the items. */
+  /** Parameters that override those of the items. */
   readonly params?: Params | undefined;
   /** @defaultValue that of this process */
   readonly env?: NodeJS.ProcessEnv | undefined;
@@ -39,13 +50,15 @@ export interface Prepared {
   /** "GET https://api.github.com/users/{id}", without secrets. */
   readonly route: string;
   readonly origin: string;
-  /** Stands for all that makes two calls of one item different: route, definition, arguments, parameters of the command line. */
+  /**
+   * Covers all that makes two calls of one item differ: route, definition, arguments, and fixed parameters.
+   */
   readonly fingerprint: string;
-  /** Stands for what is given for every item; nothing when nothing is. */
+  /** Covers the parameters that are fixed for every item; empty without any. */
   readonly variant: string;
-  /** Another attempt does no harm, whatever became of the first. */
+  /** Another attempt is harmless, whatever happened to the first. */
   readonly isRepeatable: boolean;
-  /** Path variables that each item has to bring. */
+  /** Path variables that each item must contain. */
   readonly required: readonly string[];
   readonly batchConfig: BatchConfig;
   readonly rateLimits: RateLimits;
@@ -66,86 +79,136 @@ export interface Prepared {
  */
 export function prepare(service: Service, name: string, options: PrepareOptions = {}): Prepared {
   const { config } = service;
-  const { serviceName, endpoints = [], graphqlOperations = [], aliases = [] } = config;
-  const aliasAt = aliases.findIndex((each) => each.name === name);
-  const alias = aliases[aliasAt];
-  const wanted = alias?.endpoint ?? name;
-  const restAt = endpoints.findIndex((each) => each.name === wanted);
-  const graphqlAt = graphqlOperations.findIndex((each) => each.name === wanted);
-  const at: Path = restAt === -1 ? ['graphqlOperations', graphqlAt] : ['endpoints', restAt];
-  const callable = endpoints[restAt] ?? graphqlOperations[graphqlAt];
-  if (callable === undefined) throw unknownName(service, name);
+  const callee = calleeOf(service, name);
+  const { alias, definition } = callee;
   const environment = new Environment(service, options.env ?? process.env);
   const baseUrl = environment.text(config.baseUrl, ['baseUrl']);
   const headers = {
-    ...environment.record(callable.headers, [...at, 'headers']),
+    ...environment.record(definition.headers, [...callee.at, 'headers']),
     ...authentication(service, environment),
   };
-  for (const [header, value] of Object.entries(headers))
-    if (isSecretName(header)) environment.secrets.add(value);
-  const args = environment.record(alias?.args, ['aliases', aliasAt, 'args']);
-  const rest = endpoints[restAt];
-  const operation = graphqlOperations[graphqlAt];
-  const defaults =
-    rest === undefined
-      ? environment.record(operation?.variables, [...at, 'variables'])
-      : environment.record(rest.defaultParams, [...at, 'defaultParams']);
-  const graphqlPath = environment.text(config.graphqlEndpoint ?? '', ['graphqlEndpoint']);
-  // What the caller gives under a telling name is a secret as well.
-  for (const [param, value] of Object.entries(options.params ?? {}))
-    if (isSecretName(param) && typeof value === 'string') environment.secrets.add(value);
+  environment.keepSecrets(headers);
+  const args = environment.record(alias?.args, ['aliases', callee.aliasAt, 'args']);
+  const route = callee.route({ baseUrl, headers, environment });
+  environment.keepSecrets(options.params ?? {});
   environment.refuseMissing();
-  refuseBadUrl(service, baseUrl);
-  refuseLineBreaks(service, headers, at);
-  if (rest === undefined && !URL.canParse(graphqlPath, baseUrl)) {
-    const place = service.place(['graphqlEndpoint']);
-    throw refused(
-      `${place === '' ? '' : `${place}: `}expected "graphqlEndpoint" to be a path such as /graphql`,
-    );
-  }
-  const graphqlUrl = rest === undefined ? new URL(graphqlPath, baseUrl).href : '';
+  refuse(service, ['baseUrl'], urlProblem(baseUrl));
+  refuseLineBreaks(service, headers, callee.at);
+  if (!URL.canParse(route.url))
+    refuse(service, ['graphqlEndpoint'], 'expected "graphqlEndpoint" to be a path such as /graphql');
   const redactor = new Redactor(environment.secrets);
-  const method = rest?.method ?? 'POST';
   const fixed = mergeParams(args, options.params);
-  const request = (params: Params): HttpItem =>
-    rest === undefined
-      ? graphqlRequest({ url: graphqlUrl, query: operation?.query ?? '', headers, defaults }, params)
-      : restRequest({ baseUrl, method, path: rest.path, headers, defaults }, params);
-  const given = new Set([...Object.keys(fixed), ...Object.keys(defaults)]);
-  const isRepeatable =
-    rest === undefined
-      ? !isMutation(operation?.operationType, operation?.query ?? '')
-      : ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'].includes(method);
-  const path =
-    rest === undefined ? graphqlUrl : `${baseUrl.replace(/\/+$/, '')}/${rest.path.replace(/^\//, '')}`;
-  const label = `${serviceName}.${name}`;
-  const route = `${method} ${shownUrl(path, redactor)}`;
-  const variant = Object.keys(options.params ?? {}).length === 0 ? '' : digest(options.params).slice(0, 8);
+  const given = new Set([...Object.keys(fixed), ...Object.keys(route.defaults)]);
+  const label = `${config.serviceName}.${name}`;
+  const shownRoute = `${route.method} ${shownUrl(route.url, redactor)}`;
+  const { isRepeatable } = route;
   return {
     label,
-    route,
-    fingerprint: digest([label, route, callable, alias, options.params]),
-    variant,
-    origin: new URL(rest === undefined ? graphqlUrl : baseUrl).origin,
+    route: shownRoute,
+    fingerprint: digest([label, shownRoute, definition, alias, options.params]),
+    variant: Object.keys(options.params ?? {}).length === 0 ? '' : digest(options.params).slice(0, 8),
+    origin: new URL(route.url).origin,
     isRepeatable,
-    required: rest === undefined ? [] : pathVariables(rest.path).filter((each) => !given.has(each)),
-    batchConfig: callable.batchConfig ?? {},
+    required: route.variables.filter((each) => !given.has(each)),
+    batchConfig: definition.batchConfig ?? {},
     rateLimits: config.rateLimits ?? {},
-    timeoutMs: callable.timeout,
+    timeoutMs: definition.timeout,
     secrets: [...environment.secrets].filter((secret) => secret !== ''),
     redactor,
-    request: (item) => ({ ...request(mergeParams(args, checkItem(item), options.params)), isRepeatable }),
-    data: (answer) => transformed(rest === undefined ? graphqlData(answer) : answer.data, callable.transform),
+    request: (item) => ({
+      ...route.request(mergeParams(args, checkItem(item), options.params)),
+      isRepeatable,
+    }),
+    data: (answer) => transformed(route.data(answer), definition.transform),
   };
 }
 
-function unknownName({ config }: Service, name: string): HeddleError {
-  const { serviceName, endpoints = [], graphqlOperations = [], aliases = [] } = config;
+/** What a name of a service refers to. */
+interface Callee {
+  readonly definition: Endpoint | GraphqlOperation;
+  /** Where the definition is. */
+  readonly at: Path;
+  readonly alias: Alias | undefined;
+  readonly aliasAt: number;
+  readonly route: (parts: RouteParts) => Route;
+}
+
+function calleeOf(service: Service, name: string): Callee {
+  const { serviceName, endpoints = [], graphqlOperations = [], aliases = [] } = service.config;
+  const aliasAt = aliases.findIndex((each) => each.name === name);
+  const alias = aliases[aliasAt];
+  const isWanted = (each: { readonly name: string }) => each.name === (alias?.endpoint ?? name);
+  const endpoint = endpoints.find(isWanted);
+  if (endpoint !== undefined) {
+    const at = ['endpoints', endpoints.indexOf(endpoint)];
+    return { definition: endpoint, at, alias, aliasAt, route: (parts) => restRoute(endpoint, at, parts) };
+  }
+  const operation = graphqlOperations.find(isWanted);
+  if (operation !== undefined) {
+    const at = ['graphqlOperations', graphqlOperations.indexOf(operation)];
+    const route = (parts: RouteParts) => graphqlRoute(service, operation, at, parts);
+    return { definition: operation, at, alias, aliasAt, route };
+  }
   const names = [...endpoints, ...graphqlOperations, ...aliases].map((each) => each.name);
   const guess = nearest(name, names);
-  return refused(
-    `the service "${serviceName}" has no endpoint, operation or alias "${name}"${guess === undefined ? '' : `; did you mean "${guess}"?`} It has: ${names.join(', ')}`,
-  );
+  const hint = guess === undefined ? '.' : `; did you mean "${guess}"?`;
+  const missing = `has no endpoint, operation or alias "${name}"${hint}`;
+  throw refused(`the service "${serviceName}" ${missing} It has: ${names.join(', ')}`);
+}
+
+/** How the requests of an endpoint are made, and how their answers are read. */
+interface Route {
+  readonly method: string;
+  /** With path variables in braces. Not valid when the configuration is not. */
+  readonly url: string;
+  /** Path variables. */
+  readonly variables: readonly string[];
+  readonly defaults: Params;
+  readonly isRepeatable: boolean;
+  request(params: Params): HttpItem;
+  data(answer: HttpAnswer): unknown;
+}
+
+/** What routes are made of. */
+interface RouteParts {
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly environment: Environment;
+}
+
+function restRoute(endpoint: Endpoint, at: Path, { environment, ...parts }: RouteParts): Route {
+  const { method, path } = endpoint;
+  const defaults = environment.record(endpoint.defaultParams, [...at, 'defaultParams']);
+  return {
+    method,
+    url: `${parts.baseUrl.replace(/\/+$/, '')}/${path.replace(/^\//, '')}`,
+    variables: pathVariables(path),
+    defaults,
+    isRepeatable: REPEATABLE_METHODS.has(method),
+    request: (params) => restRequest({ ...parts, method, path, defaults }, params),
+    data: (answer) => answer.data,
+  };
+}
+
+function graphqlRoute(
+  { config }: Service,
+  operation: GraphqlOperation,
+  at: Path,
+  { environment, baseUrl, headers }: RouteParts,
+): Route {
+  const { query } = operation;
+  const defaults = environment.record(operation.variables, [...at, 'variables']);
+  const path = environment.text(config.graphqlEndpoint ?? '', ['graphqlEndpoint']);
+  const url = URL.canParse(path, baseUrl) ? new URL(path, baseUrl).href : '';
+  return {
+    method: 'POST',
+    url,
+    variables: [],
+    defaults,
+    isRepeatable: !isMutation(operation),
+    request: (params) => graphqlRequest({ url, query, headers, defaults }, params),
+    data: graphqlData,
+  };
 }
 
 function authentication({ config }: Service, environment: Environment): Record<string, string> {
@@ -165,30 +228,26 @@ function authentication({ config }: Service, environment: Environment): Record<s
   return { [header ?? 'Authorization']: `Basic ${encoded}` };
 }
 
-function refuseBadUrl(service: Service, baseUrl: string): void {
-  const problem = urlProblem(baseUrl);
-  if (problem === undefined) return;
-  const place = service.place(['baseUrl']);
-  throw refused(`${place === '' ? '' : `${place}: `}${problem}`);
+/** @throws HeddleError when there is a problem */
+function refuse(service: Service, path: Path, problem: string | undefined): void {
+  if (problem !== undefined) throw refused(placed(service.place(path), problem));
 }
 
-/** A header with a line break is two headers to whoever reads it. The value is not shown: it is a secret. */
+/** A line break would begin another header. The value is not shown, because it may be a secret. */
 function refuseLineBreaks(service: Service, headers: Readonly<Record<string, string>>, at: Path): void {
   for (const [name, value] of Object.entries(headers)) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
     if (!/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value) && /^[\w!#$%&'*+.^`|~-]+$/.test(name)) continue;
     const path = [...at, 'headers', name];
-    const place = service.place(path);
-    throw refused(
-      `${place === '' ? '' : `${place}: `}the header "${name}" (${shownPath(path)}, or "authentication") cannot be sent: it has a line break or another character that headers must not have`,
-    );
+    const where = `"${name}" (${shownPath(path)}, or "authentication")`;
+    const problem = 'it has a line break or another character that is not allowed in headers';
+    refuse(service, path, `the header ${where} cannot be sent: ${problem}`);
   }
 }
 
-function isMutation(type: 'query' | 'mutation' | undefined, query: string): boolean {
-  return (
-    type === 'mutation' || (type === undefined && /^\s*mutation\b/.test(query.replace(/^\s*#.*$/gm, '')))
-  );
+function isMutation({ operationType, query }: GraphqlOperation): boolean {
+  if (operationType !== undefined) return operationType === 'mutation';
+  return /^\s*mutation\b/.test(query.replace(/^\s*#.*$/gm, ''));
 }
 
 function graphqlData({ status, data }: HttpAnswer): unknown {
@@ -199,7 +258,7 @@ function graphqlData({ status, data }: HttpAnswer): unknown {
     throw new HttpError('GRAPHQL_ERROR', text, { status, details: data, mayHaveHappened: true });
   }
   if (typeof data !== 'object' || data === null || result === undefined)
-    throw new HttpError('API_BAD_JSON', 'The answer is none of GraphQL: it has neither "data" nor "errors"', {
+    throw new HttpError('API_BAD_JSON', 'The GraphQL answer has neither "data" nor "errors"', {
       status,
       details: data,
     });

@@ -1,9 +1,9 @@
 /**
- * Secrets: what they are, and how they are kept out of everything that is shown, recorded or given out.
+ * Secrets: what they are, and how they are kept out of everything that is shown, recorded or returned.
  *
- * A service may echo a token in a body or an error, so every answer passes a redactor, not only what heddle itself writes. A secret is known in
- * the forms in which it travels: as it is, percent-encoded, and inside base64 of `name:password`. One of fewer than 4 characters is only
- * recognized as a whole text: as a part it would be found in every other word.
+ * A service may echo a token in a body or an error, so every answer is redacted, not only what heddle itself
+ * writes. A secret is recognised plain, percent-encoded, and in the base64 of `name:password`. One of fewer
+ * than 4 characters is recognised as a whole text only: as a part it would occur in too many words.
  */
 
 const MASK = '***';
@@ -30,7 +30,7 @@ export class Redactor {
       ])
         parts.add(form);
     }
-    // Of two that begin alike the longer one is to be found.
+    // The longest alternative first, because the first match wins.
     const sorted = [...parts].sort((a, b) => b.length - a.length).map(escaped);
     this.#parts = sorted.length === 0 ? undefined : new RegExp(sorted.join('|'), 'g');
   }

@@ -1,16 +1,18 @@
 /**
  * From parameters to a request.
  *
- *   alias < item of the batch < command line, then defaults for what nobody gave
+ *   alias < item of the batch < command line, then defaults for what is still missing
  *   path variables first; the rest goes into the query (GET, DELETE, HEAD, OPTIONS) or into a JSON body
  *
- * Every parameter is used, whatever its name. `null` in a query means "not at all". Nothing is sent for parameters that make no request:
- * that item fails with PARAM_INVALID.
+ * Every parameter is used, whatever its name. A `null` in a query is left out. An item whose parameters do
+ * not make a request fails with PARAM_INVALID, and nothing is sent for it.
  */
 
-import { isPlain, shown } from './checks.js';
+import { isPlain } from '../../text/schema.js';
+import { shown } from './checks.js';
 import { HttpError } from './http-error.js';
-import { type HttpMethod, isDots } from './service.js';
+import type { HttpMethod } from './service-config.js';
+import { isDots } from './service-rules.js';
 
 /** Parameters by name. */
 export type Params = Readonly<Record<string, unknown>>;
@@ -21,13 +23,13 @@ export interface HttpItem {
   readonly method?: string;
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A text is sent as it is, anything else as JSON. */
+  /** A string is sent unchanged, anything else as JSON. */
   readonly body?: unknown;
   /** Sent as `Idempotency-Key`, and makes the request repeatable. */
   readonly idempotencyKey?: string | undefined;
   /** Longest time for one attempt, in ms. @defaultValue that of the task */
   readonly timeoutMs?: number | undefined;
-  /** Another attempt does no harm. @defaultValue by the method, and true with an idempotency key */
+  /** Another attempt is harmless. @defaultValue by the method; true with an idempotency key */
   readonly isRepeatable?: boolean | undefined;
 }
 
@@ -48,6 +50,8 @@ export interface GraphqlTarget {
   readonly defaults: Params;
 }
 
+/** A request of these methods can be repeated without harm. */
+export const REPEATABLE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 const IN_QUERY: readonly HttpMethod[] = ['GET', 'DELETE', 'HEAD', 'OPTIONS'];
 const VARIABLE = /\{([^{}/]+)\}/g;
 
@@ -56,7 +60,7 @@ export function pathVariables(path: string): string[] {
   return [...path.matchAll(VARIABLE)].map(([, name]) => name as string);
 }
 
-/** Parameters of one request; those further right win. */
+/** Parameters of one request; later layers override earlier ones. */
 export function mergeParams(...layers: readonly (Params | undefined)[]): Params {
   // Pairs, because a field called __proto__ is a parameter like any other.
   const pairs = layers.flatMap((layer) => Object.entries(layer ?? {}));
@@ -119,7 +123,7 @@ function pathValue(name: string, params: Params): string {
       'PARAM_INVALID',
       `The path parameter ${name} must be a text or a number, got ${shown(value)}`,
     );
-  // Half of a pair of UTF-16 cannot be encoded.
+  // A lone surrogate cannot be encoded; a Buffer replaces it.
   return encodeURIComponent(Buffer.from(String(value)).toString());
 }
 

@@ -1,11 +1,11 @@
 /**
- * Answers as text, piece by piece: a batch of any length is never held.
+ * Answers as text, piece by piece, so that a batch of any length is never held.
  *
  *   json     [ answers ], indented by 2; byte for byte what `JSON.stringify(answers, null, 2)` gives
  *   ndjson   {"index":0,"success":true,"data":…}, one a line
  *   pretty   for people
  *
- * A writer answers with text to be written as it is.
+ * A writer returns text to be written unchanged.
  */
 
 import type { ApiResponse } from './http-error.js';
@@ -17,7 +17,7 @@ export type OutputFormat = 'json' | 'ndjson' | 'pretty';
 export interface OutputWriter {
   /** Text of one answer. */
   add(index: number, response: ApiResponse): string;
-  /** Text behind the last answer. */
+  /** Text after the last answer. */
   end(): string;
 }
 
@@ -52,7 +52,7 @@ export function singleText(response: ApiResponse): string {
 class JsonWriter implements OutputWriter {
   #isEmpty = true;
 
-  /** A line feed never stands within a text of JSON, so indenting lines indents the value. */
+  /** JSON texts do not contain line feeds, so indenting lines indents the value. */
   add(_index: number, response: ApiResponse): string {
     const text = safely((it) => JSON.stringify(it, null, 2), response).replaceAll('\n', '\n  ');
     const before = this.#isEmpty ? '[\n' : ',\n';
@@ -98,12 +98,13 @@ function prettyText(response: ApiResponse): string {
   return `✗ [${code}] ${message}${more}`;
 }
 
-/** An answer that is nested so deeply that it cannot be written does not end the batch. */
+/** An answer that is nested too deeply to be written does not end the batch. */
 function safely(write: (response: ApiResponse) => string, response: ApiResponse): string {
   try {
     return write(response);
   } catch (cause) {
-    const message = `The answer cannot be written as JSON: ${String((cause as Error).message).split('\n', 1)[0]}`;
+    const [reason] = String((cause as Error).message).split('\n', 1);
+    const message = `The answer cannot be written as JSON: ${reason}`;
     return write({ success: false, error: { code: 'UNKNOWN_ERROR', message } });
   }
 }

@@ -1,9 +1,9 @@
 /**
  * One exchange over the wire: a request out, a whole answer in.
  *
- * Written against the dispatcher itself rather than `undici.request`: that one hides the reason phrase, and answers with a stream for each
- * request, of which nothing but the whole is wanted. Whatever ends an exchange early (its signal, an answer that is too large) closes its
- * connection, so that the other side hears of it.
+ * It uses the dispatcher rather than `undici.request`, which hides the reason phrase and makes a stream for
+ * each answer, although only the whole is needed. Whatever ends an exchange early (its signal, an answer that
+ * is too large) closes its connection, so that the server stops working on it.
  */
 
 import type { Dispatcher } from 'undici';
@@ -23,7 +23,7 @@ export interface Exchange {
 export interface RawAnswer {
   readonly status: number;
   readonly statusText: string;
-  /** Names in lower case; what came several times is joined by a comma. */
+  /** Names in lower case; repeated headers are joined by commas. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
@@ -42,7 +42,7 @@ export function send(dispatcher: Dispatcher, exchange: Exchange): Promise<RawAns
           method: method as Dispatcher.HttpMethod,
           headers: { ...headers },
           body: body ?? null,
-          // The attempt has one time limit for all of it.
+          // The time limit of the attempt covers everything.
           headersTimeout: 0,
           bodyTimeout: 0,
         },
@@ -74,12 +74,12 @@ class Receiver implements Dispatcher.DispatchHandlers {
 
   onConnect(abort: (error?: Error) => void): void {
     this.#abort = abort;
-    // Its time ran out while it waited for a connection.
+    // The time was up while the request waited for a connection.
     if (this.#isOver) abort();
   }
 
   onHeaders(status: number, rawHeaders: Buffer[], _resume: () => void, statusText: string): boolean {
-    // 100 to 199 announce an answer.
+    // 100 to 199 are not the final answer.
     if (status < 200) return true;
     const headers = headersFrom(rawHeaders);
     this.#head = { status, statusText, headers };
@@ -126,7 +126,7 @@ class Receiver implements Dispatcher.DispatchHandlers {
     const { maxBodyBytes } = this.#exchange;
     return new HttpError(
       'API_TOO_LARGE',
-      `The answer is larger than the ${maxBodyBytes} bytes that are allowed; ask for less, or raise maxBodyBytes`,
+      `The answer is larger than the ${maxBodyBytes} bytes allowed; request less, or raise maxBodyBytes`,
       { status: this.#head?.status ?? 0 },
     );
   }

@@ -1,8 +1,10 @@
 /**
- * Service files: where they are looked for, and how they are read so that a problem can be told with its line.
+ * Service files: where they are looked for, and how they are read so that problems can be reported with their
+ * lines.
  *
  *   a path                      that file
- *   a name, such as `github`    ./services/github.yaml, then .heddle/services/github.yaml, then the folders of $HEDDLE_SERVICES; .yml as well
+ *   a name, such as `github`    github.yaml or github.yml in ./services, .heddle/services, or a folder of
+ *                               $HEDDLE_SERVICES
  */
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -10,10 +12,11 @@ import { delimiter, join, resolve } from 'node:path';
 import type { Document } from 'yaml';
 import { HeddleError } from '../../main/index.js';
 import { nearest } from '../../text/nearest.js';
-import type { Path } from './checks.js';
-import { checkService, type Service, type ServiceConfig } from './service.js';
+import type { Path } from '../../text/schema.js';
+import { checkService } from './service.js';
+import type { Service, ServiceConfig } from './service-config.js';
 
-/** Where to look. */
+/** Where services are looked for. */
 export interface Whereabouts {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -24,7 +27,8 @@ const EXTENSIONS = ['.yaml', '.yml'];
 /**
  * Reads and checks a service.
  *
- * @param source - the path of a file (with a slash, or ending in .yaml or .yml), the name of a service, or a service as an object
+ * @param source - path of a file (with a slash, or ending in .yaml or .yml), name of a service, or a
+ *   service as an object
  * @throws HeddleError HEDDLE_INVALID_OPTION naming file, line and key
  */
 export async function loadService(
@@ -52,8 +56,9 @@ function findService(name: string, { cwd = process.cwd(), env = process.env }: W
   }
   const guess = nearest(name, folders.flatMap(namesIn));
   const places = ['./services', '.heddle/services', ...named].join(', ');
+  const hint = guess === undefined ? ';' : `; did you mean "${guess}"?`;
   throw refused(
-    `there is no service "${name}"${guess === undefined ? ';' : `; did you mean "${guess}"?`} looked for ${name}.yaml and ${name}.yml in ${places}; ` +
+    `there is no service "${name}"${hint} looked for ${name}.yaml and ${name}.yml in ${places}; ` +
       'name a file with --service <file>, or a folder in the environment variable HEDDLE_SERVICES',
   );
 }
@@ -98,7 +103,7 @@ async function readService(path: string, shown: string): Promise<Service> {
   return checkService(content, (at) => `${file}:${lines.linePos(offsetOf(document, at)).line}`);
 }
 
-/** As the user would write it. */
+/** The path as the user would write it. */
 function shortName(path: string): string {
   const cwd = `${process.cwd()}/`;
   return path.startsWith(cwd) ? path.slice(cwd.length) : path;
@@ -111,7 +116,7 @@ interface Node {
   readonly resolve?: (document: Document) => Node | undefined;
 }
 
-/** Where the key at a path stands; that of what holds it when there is no such key. */
+/** Where the key at a path is; if there is no such key, where its parent is. */
 function offsetOf(document: Document, path: Path): number {
   let node = document.contents as Node | null;
   let offset = node?.range?.[0] ?? 0;

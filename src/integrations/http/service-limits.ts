@@ -1,109 +1,97 @@
 /**
- * What a batch keeps to: the least of what was asked for, what the endpoint and the service allow, and what there is to do.
+ * The limits of a batch: the lowest of the request, the endpoint, the service and the number of items.
  *
- * What is asked for can lower a ceiling and never raise it. Each clamp is told with its reason.
+ * A request can lower a limit of the service, never raise it. Each clamp is reported with its reason.
  */
 
 import { type Clamp, OptionError } from '../../main/index.js';
 import type { Prepared } from './prepare.js';
 
-/** Calls in a time. */
-export interface Rate {
+/** Calls in a window of time. */
+export interface CallRate {
   readonly limit: number;
   readonly perMs: number;
   readonly burst: number | undefined;
 }
 
-/** When a failed attempt is repeated. */
+/** When a failed request is repeated. */
 export interface RetryPlan {
   /** Attempts in all. */
   readonly attempts: number;
-  /** Statuses; undefined: the usual ones. */
+  /** Statuses to repeat; undefined: those that the core calls temporary. */
   readonly statuses: readonly number[] | undefined;
-  /** The same wait each time; undefined: growing, jittered. */
+  /** A fixed delay; undefined: exponential, with jitter. */
   readonly delayMs: number | undefined;
 }
 
-/** What was asked for. */
+/** Limits that the caller requests. */
 export interface LimitRequest {
   readonly concurrency: number | 'auto';
-  /** The number is the caller's own, not a default. */
+  /** The concurrency is the caller's own, not a default. */
   readonly isAsked: boolean;
-  readonly rate: Rate | undefined;
+  readonly rate: CallRate | undefined;
   readonly burst: number | undefined;
   /** Further attempts. */
   readonly retries: number | undefined;
   readonly total: number | undefined;
 }
 
-/** What a batch runs with. */
-export interface Limits {
+/** Limits that a batch runs with. */
+export interface BatchLimits {
   readonly concurrency: number;
   readonly isAuto: boolean;
   readonly clamps: readonly Clamp[];
-  readonly rates: readonly Rate[];
+  readonly rates: readonly CallRate[];
   readonly retry: RetryPlan | undefined;
 }
 
-/** The most that `auto` tries. */
+/** Highest concurrency that `auto` tries. */
 const MOST_AUTO = 64;
-/** Attempts where the endpoint says what to repeat, and not how often. */
+/** Attempts when the endpoint configures retries without their number. */
 const ATTEMPTS = 3;
 
 export function limitsOf(
   prepared: Pick<Prepared, 'batchConfig' | 'rateLimits'>,
   asked: LimitRequest,
-): Limits {
+): BatchLimits {
   const { batchConfig, rateLimits } = prepared;
-  refuse(prepared, asked);
+  refuseBurst(prepared, asked);
   const requested = asked.concurrency === 'auto' ? MOST_AUTO : asked.concurrency;
   const ceilings = [
-    { most: batchConfig.maxConcurrency, reason: 'endpoint batchConfig.maxConcurrency', isTold: true },
-    { most: rateLimits.concurrency, reason: 'service rateLimits.concurrency', isTold: true },
+    { most: batchConfig.maxConcurrency, reason: 'endpoint batchConfig.maxConcurrency', isReported: true },
+    { most: rateLimits.concurrency, reason: 'service rateLimits.concurrency', isReported: true },
     {
       most: asked.total === undefined ? undefined : Math.max(asked.total, 1),
       reason: `the batch has ${asked.total} ${asked.total === 1 ? 'item' : 'items'}`,
-      isTold: asked.isAsked,
+      isReported: asked.isAsked,
     },
   ].flatMap(({ most, ...rest }) => (most === undefined || most >= requested ? [] : [{ most, ...rest }]));
   ceilings.sort((a, b) => a.most - b.most);
   const [least, ...others] = ceilings;
-  const isTold = least?.isTold === true && asked.concurrency !== 'auto';
+  const isReported = least?.isReported === true && asked.concurrency !== 'auto';
   const more = others
     .map(({ reason, most }) => `; ${reason}${reason.includes(' has ') ? '' : ` is ${most}`}`)
     .join('');
   return {
     concurrency: least?.most ?? requested,
     isAuto: asked.concurrency === 'auto',
-    clamps: isTold ? [{ requested, ran: least.most, reason: `${least.reason}${more}` }] : [],
+    clamps: isReported ? [{ requested, ran: least.most, reason: `${least.reason}${more}` }] : [],
     rates: ratesOf(prepared, asked),
     retry: retryOf(prepared, asked),
   };
 }
 
-function refuse(
+function refuseBurst(
   { rateLimits }: Pick<Prepared, 'rateLimits'>,
-  { rate, burst, retries, concurrency }: LimitRequest,
+  { rate, burst }: Pick<LimitRequest, 'rate' | 'burst'>,
 ): void {
-  const { requestsPerSecond, requestsPerMinute } = rateLimits;
-  const isWhole = (value: number) => Number.isInteger(value) && value >= 1;
-  if (concurrency !== 'auto' && !isWhole(concurrency))
-    throw new OptionError(
-      'concurrency',
-      `Expected \`concurrency\` to be a whole number from 1, or "auto", got ${concurrency}`,
-    );
-  if (retries !== undefined && !(retries === 0 || isWhole(retries)))
-    throw new OptionError('retry', `Expected \`retry\` to be a whole number from 0, got ${retries}`);
-  if (rate !== undefined && !(rate.limit > 0 && rate.perMs > 0 && Number.isFinite(rate.perMs)))
-    throw new OptionError('rateLimit', 'Expected `rateLimit` to be a number above 0, or { limit, perMs }');
   if (burst === undefined) return;
-  if (!isWhole(burst))
-    throw new OptionError('burst', `Expected \`burst\` to be a whole number from 1, got ${burst}`);
+  const { requestsPerSecond, requestsPerMinute } = rateLimits;
   const isLimited = rate !== undefined || requestsPerSecond !== undefined || requestsPerMinute !== undefined;
   if (!isLimited)
     throw new OptionError(
       'burst',
-      'The option `burst` says how many requests of a rate may go at once: add `rateLimit` (--rate-limit)',
+      'The option `burst` belongs to a rate, which the service does not have: add `rateLimit` (--rate-limit)',
     );
   if (rate !== undefined && burst > rate.limit)
     throw new OptionError(
@@ -112,23 +100,23 @@ function refuse(
     );
 }
 
-function ratesOf({ rateLimits }: Pick<Prepared, 'rateLimits'>, { rate, burst }: LimitRequest): Rate[] {
+function ratesOf({ rateLimits }: Pick<Prepared, 'rateLimits'>, { rate, burst }: LimitRequest): CallRate[] {
   const { requestsPerSecond, requestsPerMinute, burstSize } = rateLimits;
-  const rates: Rate[] = [];
+  const rates: CallRate[] = [];
   if (requestsPerSecond !== undefined)
     rates.push(wholeRate(requestsPerSecond, 1000, least(burst, burstSize)));
   if (requestsPerMinute !== undefined)
     rates.push(wholeRate(requestsPerMinute, 60_000, least(burst, burstSize)));
-  // All of them must grant, so the one that is asked for cannot raise the others.
+  // A request must pass all of them, so the caller's own rate cannot raise the others.
   if (rate !== undefined) rates.push({ ...rate, burst: burst ?? rate.burst });
   return rates;
 }
 
-/** Limits are whole numbers of calls: half a call in a second is one in two. */
-export function wholeRate(limit: number, perMs: number, burst: number | undefined): Rate {
+/** A rate of whole calls: half a call per second is one call in two seconds. */
+export function wholeRate(limit: number, perMs: number, burst: number | undefined): CallRate {
   const scale = Number.isInteger(limit) ? 1 : limit < 1 ? 1 / limit : 10;
   const whole = Math.max(1, Math.floor(limit * scale));
-  // Rounded down, the window shrinks with it, so that the pace stays.
+  // The limit is rounded down, so the window shrinks as well and the pace stays the same.
   const windowMs = Math.ceil((perMs * whole) / limit);
   return { limit: whole, perMs: windowMs, burst: burst === undefined ? undefined : Math.min(burst, whole) };
 }

@@ -1,15 +1,16 @@
 /**
- * What is kept of an answer: `fields` first, then `rename`; of an array, for each of its elements.
+ * Chooses and renames the fields of an answer: `fields` first, then `rename`. For an array, of each element.
  *
  *   id               a field                    owner.login     a field in a field
  *   tags[0]          an element                 items[*].name   the names of all items, under `items`
  *   [*].id           the same as `id`, for an answer that is an array
  *
- * A path that an answer does not have is left out. Names are only ever own fields, so a hostile answer cannot reach a prototype.
+ * A path that does not exist in an answer is left out. Only own fields are read, so that a hostile answer
+ * cannot reach a prototype.
  */
 
-import { isPlain } from './checks.js';
-import type { Transform } from './service.js';
+import { isPlain } from '../../text/schema.js';
+import type { Transform } from './service-config.js';
 
 /** Applies transforms, one after the other. */
 export function transformed(
@@ -79,7 +80,7 @@ function partsOf(path: string): string[] {
     .filter((part) => part !== '');
 }
 
-/** Where the value at a path is put: "tags[0]" under `tags`. */
+/** Where the value of a path goes: that of "tags[0]" to `tags`. */
 function withoutIndexes(path: string): string[] {
   return partsOf(path.replace(/\[\d+\]/g, ''));
 }

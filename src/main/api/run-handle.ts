@@ -7,15 +7,18 @@
 
 import { HeddleError, TasksFailedError } from '../../protocol/errors.js';
 import type { Outcome } from '../../protocol/outcome.js';
+import { number, optional } from '../../text/schema.js';
 import type { Progress } from '../figures/counters.js';
 import type { RunEvent } from '../figures/events.js';
 import type { Report } from '../figures/report.js';
-import { expected } from '../options/option-checks.js';
+import { resolveWith } from '../options/option-checks.js';
 import type { RunCore } from '../run/run.js';
 
 const ITERATION = 'an iteration';
 
 type Unsuccessful = Exclude<Outcome, { status: 'succeeded' }>;
+
+const GRACE_MS = optional(number(0, Number.POSITIVE_INFINITY, 'a number of milliseconds, or Infinity'));
 
 /** Failures that the message of `values()` names. */
 const NAMED_FAILURES = 3;
@@ -129,9 +132,7 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
    * @throws {@link OptionError} HEDDLE_INVALID_OPTION
    */
   drain(reason?: unknown, graceMs?: number): void {
-    if (graceMs !== undefined && !(typeof graceMs === 'number' && graceMs >= 0))
-      throw expected('graceMs', 'a number of milliseconds, or Infinity', graceMs);
-    this.#core.drain(reason, graceMs);
+    this.#core.drain(reason, resolveWith(GRACE_MS, graceMs, 'drain', ['graceMs']));
   }
 
   /** Aborts the run if it is not over, and waits until its resources are released. */

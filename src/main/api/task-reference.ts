@@ -5,6 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { OptionError } from '../../protocol/errors.js';
 import { describe } from '../../protocol/serialized-error.js';
 import type { TaskFunction } from '../../protocol/task.js';
+import { boolean, object, withDefault } from '../../text/schema.js';
+import { resolveWith } from '../options/option-checks.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: any task function; its own types are inferred from it
 export type AnyTask = TaskFunction<any, any, any>;
@@ -25,6 +27,8 @@ export interface TaskReference<T = unknown> {
   readonly [taskType]?: T;
 }
 
+const TASK_OPTIONS = object({ inline: withDefault(false, boolean) });
+
 /**
  * Refers to a task module, so that it can run on threads.
  *
@@ -37,7 +41,7 @@ export function task<T extends AnyTask = UntypedTask>(
   url: URL | string,
   options: { readonly inline?: boolean } = {},
 ): TaskReference<T> {
-  const { inline = false } = options;
+  const { inline } = resolveWith(TASK_OPTIONS, options, 'task');
   if (url instanceof URL && url.protocol === 'file:')
     return { kind: 'heddle.task', module: url.href, inline };
   if (typeof url === 'string' && url.startsWith('file:') && URL.canParse(url))

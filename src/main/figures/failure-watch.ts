@@ -3,11 +3,11 @@
 import { HeddleError } from '../../protocol/errors.js';
 import { FailureGroups } from './failure-groups.js';
 
+/** How many failures end a run; undefined: none do. */
+export type FailureLimit = { readonly count: number } | { readonly share: number } | undefined;
+
 /** With a share as limit and a batch of unknown length, the share counts only from here on. */
 const MIN_SHARE_TASKS = 20;
-
-/** How many failures end a run. */
-export type FailureLimit = { readonly count: number } | { readonly share: number } | undefined;
 
 /** Watches over the failures of one run. */
 export class FailureWatch {

@@ -67,7 +67,8 @@ export class Account {
   /** Upper bound of the concurrent calls. */
   readonly mostAtOnce: number;
   readonly #adaptive: AdaptiveConcurrency | undefined;
-  readonly #concurrency: number | undefined;
+  /** Where it is not adaptive. */
+  readonly #concurrency: number = Number.POSITIVE_INFINITY;
   readonly #budgets: readonly Budget[];
   readonly #divisor: number;
   readonly #isRateDeclared: boolean;
@@ -77,33 +78,30 @@ export class Account {
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #isSuspended = false;
 
+  /** @param lane - name of the lane, for messages */
   constructor(
     name: string | undefined,
     limits: ResolvedLimits,
-    {
-      share,
-      lane,
-      breaker,
-    }: { readonly share: Share; readonly lane: string; readonly breaker?: Breaker | undefined },
+    share: Share,
+    lane: string,
+    breaker?: Breaker | undefined,
   ) {
+    const { index, count } = share;
     this.name = name;
     this.breaker = breaker;
     const concurrency = divideConcurrency(limits.concurrency, share, lane);
-    this.mostAtOnce =
-      typeof concurrency === 'object' ? concurrency.max : (concurrency ?? Number.POSITIVE_INFINITY);
-    this.#concurrency = typeof concurrency === 'number' ? concurrency : undefined;
-    this.#adaptive = typeof concurrency === 'object' ? new AdaptiveConcurrency(concurrency) : undefined;
-    this.#rates = limits.rates.map((rate) => new RateWindow(divideRate(rate, share.index, share.count)));
-    this.#budgets = limits.budgets.map(
-      (budget) => new Budget(divideBudget(budget, share.index, share.count)),
-    );
-    this.#divisor = share.count;
+    if (typeof concurrency === 'object') this.#adaptive = new AdaptiveConcurrency(concurrency);
+    else this.#concurrency = concurrency ?? Number.POSITIVE_INFINITY;
+    this.mostAtOnce = typeof concurrency === 'object' ? concurrency.max : this.#concurrency;
+    this.#rates = limits.rates.map((rate) => new RateWindow(divideRate(rate, index, count)));
+    this.#budgets = limits.budgets.map((budget) => new Budget(divideBudget(budget, index, count)));
+    this.#divisor = count;
     this.#isRateDeclared = limits.rates.length > 0;
   }
 
   /** Concurrent calls that it allows now; Infinity when it does not limit them. */
   get concurrency(): number {
-    return this.#adaptive?.limit ?? this.#concurrency ?? Number.POSITIVE_INFINITY;
+    return this.#adaptive?.limit ?? this.#concurrency;
   }
 
   get budgetCount(): number {
@@ -231,7 +229,7 @@ export class Account {
     this.#isSuspended = true;
   }
 
-  /** Applies limits that the provider announced. @returns when the provider wants the next call, if it said so */
+  /** Applies limits that the provider announced. @returns when it wants the next call, if it said so */
   announce(announced: Announced, now: number): number | undefined {
     if (announced.concurrencyHint !== undefined) this.#adaptive?.hint(announced.concurrencyHint);
     let until: number | undefined;

@@ -4,8 +4,8 @@ import { OptionError } from '../../protocol/errors.js';
 import type { InContext } from '../executor/executor.js';
 
 /**
- * Calls a function of the caller. What it throws is thrown on, but undefined and null become an OptionError:
- * a run that stores the cause of its failure could not tell them from no cause.
+ * Calls a function of the caller and rethrows what it throws. A thrown undefined or null becomes an
+ * OptionError, because a run that stores the cause of its failure could not distinguish it from no cause.
  */
 export function runCallerCode<T>(option: string, work: () => T, inContext?: InContext): T {
   try {

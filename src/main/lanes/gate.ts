@@ -57,7 +57,7 @@ export type GateAnswer =
 /** Statistics of one lane. */
 export interface LaneLines {
   readonly lane: Lane | undefined;
-  /** Of the first line of the lane, which also counts pauses and breaker openings. */
+  /** The first line, which also counts the lane's pauses and breaker openings. */
   readonly statistics: LineStatistics;
   readonly others: readonly LineStatistics[];
 }
@@ -185,8 +185,8 @@ export class Gate {
   }
 
   /**
-   * Why all tasks that wait here wait for providers that do not recover; undefined if some do not, or have not
-   * waited for long enough. Read when nothing else is left to do.
+   * Why all tasks that wait here wait for providers that do not recover; undefined if some do not, or have
+   * not waited for long enough. Read when nothing else is left to do.
    */
   get stuck(): HeddleError | undefined {
     if (this.#passed.size > 0 || this.#waiting === 0) return undefined;
@@ -211,8 +211,9 @@ export class Gate {
   }
 
   /**
-   * The attempt failed: decides what that means for the task, and protects the provider. To be called for every
-   * failure. Calls the caller's `classify` and `retryIf`, and throws what they throw; {@link decideRetry}.
+   * The attempt failed: decides what that means for the task, and protects the provider. To be called for
+   * every failure. Calls the caller's `classify` and `retryIf`, and throws what they throw; {@link
+   * decideRetry}.
    */
   failed(chunk: Chunk, failed: FailedAttempt): RetryDecision {
     const call = this.#callOf(chunk);

@@ -3,9 +3,9 @@
  *
  *   admit → (the call) → succeeded | failed → over
  *
- * `admit` starts the call on the account that can start it first, or returns how long to wait and why. `failed`
- * decides what the failure means for the task. For other tasks it acts at once: an account or the whole lane
- * pauses, the breaker opens, the limits go down.
+ * `admit` starts the call on the account that can start it first, or returns how long to wait and why.
+ * `failed` decides what the failure means for the task. For other tasks it acts at once: an account or the
+ * whole lane pauses, the breaker opens, the limits go down.
  *
  * The runs of a runtime share its lanes. A run that waits subscribes and is called when a call may start.
  */
@@ -57,12 +57,12 @@ export class Lane {
     const lane = options.name;
     const hasAccounts = options.accounts.length > 0;
     const declared = hasAccounts ? options.accounts : [{ name: undefined, limits: options.limits }];
-    this.#shared = hasAccounts ? new Account(undefined, options.limits, { share, lane }) : undefined;
+    this.#shared = hasAccounts ? new Account(undefined, options.limits, share, lane) : undefined;
     this.accounts = declared.map(({ name, limits }) => {
       const onChange = (state: BreakerState) => this.#onBreaker(state, name);
       const breaker =
         options.breaker === undefined ? undefined : new Breaker(options.breaker, random, onChange);
-      return new Account(name, limits, { share, lane, breaker });
+      return new Account(name, limits, share, lane, breaker);
     });
   }
 
@@ -128,7 +128,8 @@ export class Lane {
       return 'the quota of each of its accounts is used up';
     if (this.isDead(now)) return 'its provider asked to wait for longer than 15 minutes';
     const seconds = (now - (this.troubledSince ?? now)) / 1000;
-    return `its provider has been in trouble for ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+    const time = seconds < 10 ? seconds.toFixed(1) : Math.round(seconds);
+    return `its provider has been in trouble for ${time} s`;
   }
 
   get lastError(): string | undefined {

@@ -1,4 +1,4 @@
-/** What a lane did for one run: how many calls, and what held them back for how long. */
+/** Figures of one line of a run: how many calls started, what held others back, and for how long. */
 
 import type { Bound } from './account.js';
 
@@ -8,26 +8,26 @@ export type HeldBy = Bound | 'locks';
 /** Collects the figures of one line. */
 export class LineStatistics {
   starts = 0;
-  /** Attempts that were repeated. */
+  /** Repeated attempts that were charged. */
   retries = 0;
-  /** Attempts that cost the task nothing: throttled, or the provider was in trouble. */
+  /** Repeated attempts that cost nothing: throttled, or the provider was in trouble. */
   refunds = 0;
   pauses = 0;
   opened = 0;
   readonly #heldMs = new Map<HeldBy, number>();
-  /** By what held it: the limit in words, and for how long. */
+  /** How long each limit held tasks, by its words. */
   readonly #texts = new Map<string, number>();
   #held: HeldBy | undefined;
   #text = '';
   #since = 0;
 
-  /** From now on, tasks that could start otherwise are held by this; undefined: by nothing. */
+  /** From now on, ready tasks are held back by this; undefined: by nothing. */
   hold(by: HeldBy | undefined, text: string, now: number): void {
     if (by === this.#held && text === this.#text) return;
     if (this.#held !== undefined) {
       const ms = now - this.#since;
       this.#heldMs.set(this.#held, (this.#heldMs.get(this.#held) ?? 0) + ms);
-      // To be asked to wait is no limit.
+      // A pause, a breaker or a lock is no declared limit.
       const isLimit = this.#held !== 'pause' && this.#held !== 'breaker' && this.#held !== 'locks';
       if (isLimit) this.#texts.set(this.#text, (this.#texts.get(this.#text) ?? 0) + ms);
     }
@@ -36,7 +36,7 @@ export class LineStatistics {
     this.#since = now;
   }
 
-  /** For how long tasks were held by this, in ms. */
+  /** Returns how long tasks were held by this, in ms. */
   heldMs(by: HeldBy): number {
     return this.#heldMs.get(by) ?? 0;
   }

@@ -16,7 +16,7 @@ export interface WaitingTask {
   ticket: LockTicket | undefined;
 }
 
-/** First in, first out. An index marks the start, because `Array.shift` moves every element of a long array. */
+/** First in, first out. An index marks the start, because `Array.shift` moves all of a long array. */
 class TaskQueue {
   #tasks: WaitingTask[] = [];
   #start = 0;
@@ -63,6 +63,8 @@ export class GateLine {
   readonly #fresh = new TaskQueue();
   readonly #again = new TaskQueue();
   #parked: WaitingTask[] = [];
+  /** Tasks in the queues whose locks can be parked. */
+  #holders = 0;
   #isAgainNext = true;
 
   constructor(lane: Lane | undefined, openedAt: number) {
@@ -87,12 +89,14 @@ export class GateLine {
   /** Appends a task that has its locks. */
   enter(task: WaitingTask): void {
     const { attempt, refunds } = task.chunk;
+    if (canPark(task)) this.#holders++;
     (attempt > 1 || refunds > 0 ? this.#again : this.#fresh).push(task);
   }
 
   /** Removes the task whose turn it is. */
   shift(): void {
     const turn = this.#turn;
+    if (turn.first !== undefined && canPark(turn.first)) this.#holders--;
     turn.shift();
     this.#isAgainNext = turn === this.#fresh;
   }
@@ -105,15 +109,15 @@ export class GateLine {
   /** Parks the tasks in the queues that hold locks. @returns the locks, to be released */
   parkHolders(): LockTicket[] {
     const tickets: LockTicket[] = [];
+    if (this.#holders === 0) return tickets;
+    this.#holders = 0;
     for (const queue of [this.#again, this.#fresh]) {
       for (const task of queue.drain()) {
-        const { ticket } = task;
-        // A task that kept its locks from an earlier attempt wants none, and keeps them.
-        if (ticket === undefined || task.wants.length === 0) {
+        if (!canPark(task)) {
           queue.push(task);
           continue;
         }
-        tickets.push(ticket);
+        tickets.push(task.ticket as LockTicket);
         task.ticket = undefined;
         this.#parked.push(task);
       }
@@ -128,6 +132,7 @@ export class GateLine {
 
   /** Removes all tasks that do not wait for locks. */
   drain(): WaitingTask[] {
+    this.#holders = 0;
     return [...this.#again.drain(), ...this.#fresh.drain(), ...this.unpark()];
   }
 
@@ -137,4 +142,9 @@ export class GateLine {
     if (this.#again.first === undefined) return this.#fresh;
     return isAgain || this.#fresh.first === undefined ? this.#again : this.#fresh;
   }
+}
+
+/** A poll got its locks with an earlier attempt: it wants none, and keeps them. */
+function canPark({ wants, ticket }: WaitingTask): boolean {
+  return ticket !== undefined && wants.length > 0;
 }

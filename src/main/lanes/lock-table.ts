@@ -1,18 +1,20 @@
 /**
  * Locks by key: shared or exclusive, several keys of a task at once.
  *
- * A request joins the queues of all its keys in one synchronous step. So any two requests stand in the same order in every queue that they
- * share, and each waits only for earlier ones: no deadlock, no timeouts, nobody is overtaken. The price: a request that waits for one
- * key already holds back later ones on its others.
+ * A request joins the queues of all its keys in one synchronous step. So any two requests have the same order
+ * in every queue that they share, and each waits only for earlier ones: no deadlock, no timeouts, no
+ * overtaking. The price: a request that waits for one key already holds back later ones on its other keys.
  *
  * Invariants:
- *   - A key is in the table while it is held or waited for, no longer.
- *   - The first in a queue has not been cancelled. Others may be; they are taken out when they are the greater part of the queue.
- *   - `isHeld` turns true together with `onGranted`, or within `request`. Until then the request counts as waiting, and can be
- *     cancelled, even if its keys are already reserved for it.
+ *   - A key is in the table only while it is held or waited for.
+ *   - The first request in a queue is not cancelled. Others may be; they are removed when they are the
+ *     greater part of the queue.
+ *   - `isHeld` becomes true together with the call of `onGranted`, or within `request`. Until then the
+ *     request is waiting and can be cancelled, even if its keys are already reserved for it.
  *
- * `onGranted` runs only within `release` and `cancel`, one after the other, when the table is consistent. It may call all methods; what a
- * call from inside grants is told when it returns: a chain of any length needs no stack.
+ * `onGranted` runs only within `release` and `cancel`, one call after the other, when the table is
+ * consistent. It may call all methods. Grants made by such an inner call are reported after it returns, so a
+ * chain of any length needs no stack.
  */
 
 import { OptionError } from '../../protocol/errors.js';
@@ -26,7 +28,7 @@ export interface LockWant {
 
 /** A request, from `request` to `release` or `cancel`. */
 export interface LockTicket {
-  /** All its keys are held, and its owner knows. */
+  /** All its keys are held, and its owner was notified. */
   readonly isHeld: boolean;
 }
 
@@ -35,7 +37,7 @@ class Ticket implements LockTicket {
   /** Released or cancelled. */
   isOver = false;
   readonly wants: readonly LockWant[];
-  /** Of one that has to wait, by want: whether it waits for the key. */
+  /** For a ticket that has to wait, by want: whether it waits for the key. */
   waits: boolean[] | undefined;
   missing = 0;
   readonly onGranted: () => void;
@@ -46,24 +48,24 @@ class Ticket implements LockTicket {
   }
 }
 
-/** A place in the queue of a key. */
+/** An entry in the queue of a key. */
 interface Place {
   readonly ticket: Ticket;
-  /** Which of its wants. */
+  /** Index of the want. */
   readonly want: number;
 }
 
-/** The queue of a key that nobody waits for; never written to. */
-const NOBODY: Place[] = [];
+/** The queue of a key without waiting requests; never written to. */
+const EMPTY: Place[] = [];
 
 /** One key in use. */
 class KeyState {
   shared = 0;
   isExclusive = false;
-  queue: Place[] = NOBODY;
-  /** Where the queue begins; what lies before is gone. */
+  queue: Place[] = EMPTY;
+  /** Start of the queue; earlier entries are gone. */
   first = 0;
-  /** Cancelled places in the queue. */
+  /** Number of cancelled entries in the queue. */
   cancelled = 0;
 
   get isFree(): boolean {
@@ -79,23 +81,23 @@ class KeyState {
     else this.isExclusive = true;
   }
 
-  letGo(isShared: boolean): void {
+  unhold(isShared: boolean): void {
     if (isShared) this.shared--;
     else this.isExclusive = false;
   }
 }
 
-/** Cancelled places that a queue may keep. */
+/** Number of cancelled entries that a queue may keep. */
 const MAX_CANCELLED = 32;
-/** Gone places that a queue may keep in front. */
+/** Number of entries before the start that a queue may keep. */
 const MAX_GONE = 1024;
 
 /** The locks of a run. */
 export class LockTable {
   readonly #keys = new Map<string, KeyState>();
-  /** Complete, but not yet told. */
+  /** Tickets that have all their keys, and whose owner was not notified yet. */
   #granted: Ticket[] = [];
-  #isTelling = false;
+  #isNotifying = false;
 
   /** Keys in use. */
   get size(): number {
@@ -103,12 +105,13 @@ export class LockTable {
   }
 
   /**
-   * Asks for all of these at once. If they are free the ticket is held when this returns, and `onGranted` is never called; else it is
-   * called once, later, unless the ticket is cancelled first. Of a key that is named twice the exclusive want counts.
+   * Requests all of these at once. If they are free, the ticket is held when this returns, and `onGranted` is
+   * never called. Otherwise `onGranted` is called once, unless the ticket is cancelled first. If a key is
+   * named twice, the exclusive want counts.
    */
   request(wants: readonly LockWant[], onGranted: () => void): LockTicket {
     const ticket = new Ticket(withoutDuplicates(wants), onGranted);
-    // Indexes, here and in #end: each task passes twice, and iterators would be half of the cost.
+    // Indexes here and in #end, because iterators would be half of the cost.
     for (let index = 0; index < ticket.wants.length; index++) {
       const { key, isShared } = ticket.wants[index] as LockWant;
       let state = this.#keys.get(key);
@@ -123,12 +126,12 @@ export class LockTable {
     return ticket;
   }
 
-  /** Gives the keys of a held ticket back. Once more is without effect. */
+  /** Releases the keys of a held ticket. A second call has no effect. */
   release(ticket: LockTicket): void {
     this.#end(ticket as Ticket);
   }
 
-  /** Ends the wait of a ticket. Without effect on one that is held: what runs under its locks must end first. */
+  /** Ends the wait of a ticket. Has no effect on a held one: the task that holds the locks must end first. */
   cancel(ticket: LockTicket): void {
     if (!ticket.isHeld) this.#end(ticket as Ticket);
   }
@@ -141,13 +144,13 @@ export class LockTable {
       const { key, isShared } = ticket.wants[index] as LockWant;
       const state = this.#keys.get(key) as KeyState;
       if (ticket.waits?.[index]) state.cancelled++;
-      else state.letGo(isShared);
+      else state.unhold(isShared);
       this.#advance(key, state);
     }
-    if (this.#granted.length > 0) this.#tell();
+    if (this.#granted.length > 0) this.#notify();
   }
 
-  /** Lets in from the front of a queue who may come in now. */
+  /** Grants a key to the requests at the front of its queue, as far as it is free. */
   #advance(key: string, state: KeyState): void {
     for (; state.first < state.queue.length; state.first++) {
       const place = state.queue[state.first] as Place;
@@ -164,9 +167,9 @@ export class LockTable {
     else tidy(state);
   }
 
-  #tell(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+  #notify(): void {
+    if (this.#isNotifying) return;
+    this.#isNotifying = true;
     const thrown: unknown[] = [];
     for (let index = 0; index < this.#granted.length; index++) {
       const ticket = this.#granted[index] as Ticket;
@@ -175,7 +178,7 @@ export class LockTable {
       try {
         ticket.onGranted();
       } catch (error) {
-        // The others hold their keys as well and would never learn it.
+        // The owners of the other granted tickets must be notified as well.
         thrown.push(error);
       }
       if (index === MAX_GONE) {
@@ -184,7 +187,7 @@ export class LockTable {
       }
     }
     this.#granted = [];
-    this.#isTelling = false;
+    this.#isNotifying = false;
     if (thrown.length > 0) throw thrown[0];
   }
 }
@@ -193,7 +196,7 @@ function enqueue(state: KeyState, ticket: Ticket, index: number): void {
   ticket.waits ??= new Array(ticket.wants.length).fill(false);
   ticket.waits[index] = true;
   ticket.missing++;
-  if (state.queue === NOBODY) state.queue = [];
+  if (state.queue === EMPTY) state.queue = [];
   state.queue.push({ ticket, want: index });
 }
 
@@ -203,7 +206,7 @@ function grant(state: KeyState, { ticket, want }: Place): void {
   ticket.missing--;
 }
 
-/** Keeps the memory of a queue in proportion to those who wait in it. */
+/** Keeps the memory of a queue in proportion to its waiting requests. */
 function tidy(state: KeyState): void {
   const { queue, first, cancelled } = state;
   if (cancelled > MAX_CANCELLED && cancelled * 2 > queue.length - first) {
@@ -211,7 +214,7 @@ function tidy(state: KeyState): void {
     state.first = 0;
     state.cancelled = 0;
   } else if (first === queue.length) {
-    state.queue = NOBODY;
+    state.queue = EMPTY;
     state.first = 0;
   } else if (first > MAX_GONE && first * 2 > queue.length) {
     state.queue = queue.slice(first);
@@ -219,7 +222,7 @@ function tidy(state: KeyState): void {
   }
 }
 
-/** Most tasks have one key or two: no table is built for them. */
+/** Most tasks have one or two keys, which need no map. */
 function withoutDuplicates(wants: readonly LockWant[]): readonly LockWant[] {
   const [first, second] = wants;
   if (second === undefined || (wants.length === 2 && first?.key !== second.key)) return wants;
@@ -231,7 +234,7 @@ function withoutDuplicates(wants: readonly LockWant[]): readonly LockWant[] {
 }
 
 /**
- * What the caller's `locks` function answered, checked.
+ * Checks what the caller's `locks` function returned.
  *
  * @throws {@link OptionError} HEDDLE_INVALID_OPTION
  */
@@ -242,15 +245,18 @@ export function resolveLocks(value: unknown): readonly LockWant[] {
 
 function resolveLock(value: unknown): LockWant {
   if (typeof value === 'string' && value !== '') return { key: value, isShared: false };
-  // An object without a key is something else altogether, such as the promise of an async function.
-  if (typeof value !== 'object' || value === null || !('key' in value)) throw refused('a lock', value);
+  // An object without a key is not a lock; it may be the promise of an async function.
+  if (typeof value !== 'object' || value === null || !('key' in value)) throw invalidLock('a lock', value);
   const { key, mode } = value as { key: unknown; mode?: unknown };
-  if (typeof key !== 'string' || key === '') throw refused('the `key` of a lock', key);
-  if (mode !== 'shared' && mode !== 'exclusive') throw refused('the `mode` of a lock', mode);
+  if (typeof key !== 'string' || key === '') throw invalidLock('the `key` of a lock', key);
+  if (mode !== 'shared' && mode !== 'exclusive') throw invalidLock('the `mode` of a lock', mode);
   return { key, isShared: mode === 'shared' };
 }
 
-function refused(what: string, value: unknown): OptionError {
-  const message = `Expected \`locks\` to return texts that are not empty, or { key, mode: 'shared' | 'exclusive' }, got ${describe(value)} as ${what}`;
-  return new OptionError('locks', message);
+function invalidLock(what: string, value: unknown): OptionError {
+  const expected = "non-empty strings, or { key, mode: 'shared' | 'exclusive' }";
+  return new OptionError(
+    'locks',
+    `Expected \`locks\` to return ${expected}, got ${describe(value)} as ${what}`,
+  );
 }

@@ -5,7 +5,7 @@
  *
  *   throttle      again, at no cost: the provider refused to look at the task
  *   permanent     failed; again at no cost if only the account is unusable and another one is not
- *   lock          again, sooner and more often than the policy says: somebody else holds what the task needs
+ *   lock          again, sooner and more often than the policy says: another client holds what the task needs
  *   transient     again as the policy says; at no cost while the breaker is not closed
  *
  * A failure that would be repeated while the run is stopping leaves the task to a later run.
@@ -17,17 +17,13 @@ import { backoffMs, type RetryPolicy } from './backoff.js';
 import { runCallerCode } from './caller-code.js';
 import type { Verdict } from './lane-options.js';
 
-/**
- * What a failed attempt means for its task.
- *
- * - `again`: the task runs again after the delay. `isCharged`: the failure counts as one of its attempts.
- * - `failed`: final. The failure is permanent, the attempts are used up, or `retryIf` refused.
- * - `left`: a later run takes the task up again. This run is stopping, or the task is a job that goes on and
- *   that could not be asked about.
- */
+/** What a failed attempt means for its task. */
 export type RetryDecision =
+  /** The task runs again after the delay. `isCharged`: the failure counts as one of its attempts. */
   | { readonly kind: 'again'; readonly afterMs: number; readonly isCharged: boolean }
+  /** Final: the failure is permanent, the attempts are used up, or `retryIf` refused. */
   | { readonly kind: 'failed' }
+  /** A later run takes the task up again: this one is stopping, or a poll failed and its job goes on. */
   | { readonly kind: 'left' };
 
 /** A failed attempt, and what its run says about it. */
@@ -66,7 +62,7 @@ type Repetition = Extract<RetryDecision, { kind: 'again' }>;
 
 const FAILED: RetryDecision = { kind: 'failed' };
 const LEFT: RetryDecision = { kind: 'left' };
-/** At least this many attempts, with these delays, when somebody else holds what the task needs. */
+/** At least this many attempts, with these delays, when another client holds what the task needs. */
 const LOCKED = { attempts: 8, backoffMs: 50, factor: 2, maxDelayMs: 2000, jitter: 'full' } as const;
 /** After this many uncharged failures the task itself may be the cause. */
 const MAX_REFUNDS = 10;

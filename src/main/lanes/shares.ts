@@ -1,4 +1,4 @@
-/** What of a lane falls to one of the shards of a batch, which cannot talk to each other. Rates and budgets divide themselves. */
+/** Divides the concurrency of a lane among shards. Rates and budgets have their own division. */
 
 import { OptionError } from '../../protocol/errors.js';
 import { shareOf } from './limits/rate-window.js';
@@ -10,7 +10,7 @@ export interface Share {
   readonly count: number;
 }
 
-/** The calls at once of one shard. @throws {@link OptionError} when there are fewer than shards */
+/** Returns the concurrent calls of one shard. @throws {@link OptionError} when there are fewer than shards */
 export function divideConcurrency(
   concurrency: ResolvedLimits['concurrency'],
   { index, count }: Share,
@@ -19,10 +19,8 @@ export function divideConcurrency(
   if (concurrency === undefined) return undefined;
   const most = typeof concurrency === 'number' ? concurrency : concurrency.max;
   if (most < count) {
-    throw new OptionError(
-      'shard',
-      `The lane ${name} allows ${most} calls at once, too few for ${count} shards, which divide them; use at most ${most} shards`,
-    );
+    const limit = `The lane ${name} allows ${most} calls at once, which ${count} shards cannot divide`;
+    throw new OptionError('shard', `${limit}; use at most ${most} shards`);
   }
   const share = shareOf(most, index, count);
   if (typeof concurrency === 'number') return share;

@@ -1,10 +1,10 @@
-/** How many tasks run at once: what was asked for, and what keeps a run from reaching it. */
+/** How many tasks run at once: the number requested, and what keeps a run from reaching it. */
 
 import type { Clamp } from '../figures/advice.js';
 import type { ResolvedLimits } from '../lanes/resolved-lane.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
 
-/** The concurrency to run with. Clamps are told in the report, never silent. */
+/** The concurrency to run with. The report names all clamps. */
 export function concurrencyOf(
   { concurrency, window, lane, shard }: ResolvedRunOptions,
   threads: number,
@@ -24,7 +24,7 @@ export function concurrencyOf(
   return { requested, clamps };
 }
 
-/** What a lane allows at once, where it says so. */
+/** How many calls a lane allows at once; undefined when it sets no limit. */
 function laneConcurrency(lane: ResolvedRunOptions['lane'], shards: number): number | undefined {
   if (lane === undefined || typeof lane === 'function') return undefined;
   const of = ({ concurrency }: ResolvedLimits) =>

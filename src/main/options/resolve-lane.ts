@@ -1,181 +1,157 @@
-/** Lane options are checked and given their defaults here, once, and divided among the shards of a batch. */
+/** The options of lanes: checked and given their defaults once, here. */
 
-import type {
-  BreakerOptions,
-  BudgetOptions,
-  LaneLimits,
-  LaneOptions,
-  LaneRetryOptions,
-  RateOptions,
-} from '../lanes/lane-options.js';
+import {
+  anything,
+  boolean,
+  integer,
+  list,
+  matching,
+  milliseconds,
+  number,
+  object,
+  oneOf,
+  optional,
+  orEmpty,
+  record,
+  type Schema,
+  withDefault,
+} from '../../text/schema.js';
+import type { Classify } from '../lanes/lane-options.js';
 import type { ResolvedAdaptive } from '../lanes/limits/adaptive.js';
 import type { ResolvedBreaker } from '../lanes/limits/breaker.js';
 import type { ResolvedBudget } from '../lanes/limits/budget.js';
 import type { ResolvedRate } from '../lanes/limits/rate-window.js';
 import type { ResolvedLane, ResolvedLimits } from '../lanes/resolved-lane.js';
-import {
-  boolean,
-  callback,
-  expected,
-  integer,
-  MAX_COUNT,
-  milliseconds,
-  oneOf,
-  optional,
-  refuseUnknown,
-} from './option-checks.js';
+import { callback, MAX_COUNT, retryFields } from './option-checks.js';
 
-export type { ResolvedLane } from '../lanes/resolved-lane.js';
-
-const LIMITS = ['concurrency', 'rate', 'budgets'] as const;
-
-/**
- * @param name - for messages and reports
- * @param option - the option as the caller wrote it
- * @throws {@link OptionError}
- */
-export function resolveLane(name: string, value: LaneOptions, option: string): ResolvedLane {
-  if (typeof value !== 'object' || value === null) {
-    throw expected(option, 'an object such as { concurrency: 10, rate: { limit: 100, perMs: 1000 } }', value);
-  }
-  refuseUnknown(value, [...LIMITS, 'accounts', 'retry', 'breaker', 'classify'], option, `${option}.`);
-  const accounts = Object.entries(value.accounts ?? {}).map(([account, limits]) => {
-    const where = `${option}.accounts.${account}`;
-    if (typeof limits !== 'object' || limits === null) throw expected(where, 'an object of limits', limits);
-    refuseUnknown(limits, LIMITS, where, `${where}.`);
-    return { name: account, limits: resolveLimits(limits, where) };
-  });
-  if (value.accounts !== undefined && accounts.length === 0)
-    throw expected(`${option}.accounts`, 'an object with at least one account', value.accounts);
-  return {
-    name,
-    limits: resolveLimits(value, option),
-    accounts,
-    ...resolveRetry(value.retry ?? {}, `${option}.retry`),
-    breaker: value.breaker === false ? undefined : resolveBreaker(value.breaker ?? {}, `${option}.breaker`),
-    classify: optional(value.classify, (hook) => callback(`${option}.classify`, hook)),
-  };
-}
-
-function resolveLimits({ concurrency, rate, budgets }: LaneLimits, option: string): ResolvedLimits {
-  const rates = rate === undefined ? [] : Array.isArray(rate) ? rate : [rate];
-  if (budgets !== undefined && !Array.isArray(budgets))
-    throw expected(`${option}.budgets`, 'an array of budgets', budgets);
-  return {
-    concurrency: optional(concurrency, (value) => resolveConcurrency(value, `${option}.concurrency`)),
-    rates: rates.map((each, i) =>
-      resolveRate(each, rates.length > 1 ? `${option}.rate[${i}]` : `${option}.rate`),
-    ),
-    budgets: (budgets ?? []).map((budget: BudgetOptions, i) =>
-      resolveBudget(budget, `${option}.budgets[${i}]`),
-    ),
-  };
-}
-
-function resolveConcurrency(
-  value: NonNullable<LaneLimits['concurrency']>,
-  option: string,
-): number | ResolvedAdaptive {
+const CONCURRENCY: Schema<number | ResolvedAdaptive> = (value, at) => {
+  if (value === 'auto') return { min: 1, max: 64, start: 4 };
   if (typeof value !== 'object' || value === null)
-    return value === 'auto'
-      ? { min: 1, max: 64, start: 4 }
-      : integer(option, value, 1, MAX_COUNT, ' or "auto"');
-  refuseUnknown(value, ['min', 'max', 'start'], option, `${option}.`);
-  const min = integer(`${option}.min`, value.min ?? 1, 1, MAX_COUNT);
-  const max = integer(`${option}.max`, value.max ?? Math.max(64, min), min, MAX_COUNT);
-  const start = integer(`${option}.start`, value.start ?? Math.min(max, Math.max(min, 4)), min, max);
+    return integer(1, MAX_COUNT, `an integer from 1 to ${MAX_COUNT} or "auto"`)(value, at);
+  const given = object({ min: withDefault(1, integer(1, MAX_COUNT)), max: anything, start: anything })(
+    value,
+    at,
+  );
+  const { min } = given;
+  const max = withDefault(Math.max(64, min), integer(min, MAX_COUNT))(given.max, at.within('max'));
+  const start = withDefault(Math.min(max, Math.max(min, 4)), integer(min, max))(
+    given.start,
+    at.within('start'),
+  );
   return { min, max, start };
-}
+};
 
-function resolveRate(value: RateOptions, option: string): ResolvedRate {
-  if (typeof value !== 'object' || value === null)
-    throw expected(option, 'an object such as { limit: 100, perMs: 1000 }', value);
-  refuseUnknown(value, ['limit', 'perMs', 'burst', 'guardMs', 'strict'], option, `${option}.`);
-  const limit = integer(`${option}.limit`, value.limit, 1, MAX_COUNT);
-  const perMs = milliseconds(`${option}.perMs`, value.perMs ?? 1000, 1);
+const RATE_FIELDS = object(
+  {
+    limit: integer(1, MAX_COUNT),
+    perMs: withDefault(1000, milliseconds(1)),
+    burst: anything,
+    guardMs: optional(milliseconds(0)),
+    strict: withDefault(false, boolean),
+  },
+  'an object such as { limit: 100, perMs: 1000 }',
+);
+
+const RATE: Schema<ResolvedRate> = (value, at) => {
+  const { burst, guardMs, ...rest } = RATE_FIELDS(value, at);
+  const { limit, perMs } = rest;
   return {
-    limit,
-    perMs,
-    burst: integer(`${option}.burst`, value.burst ?? Math.max(1, Math.floor(limit / 20)), 1, limit),
-    guardMs: milliseconds(`${option}.guardMs`, value.guardMs ?? Math.min(250, Math.max(50, perMs / 50)), 0),
-    strict: boolean(`${option}.strict`, value.strict ?? false),
+    ...rest,
+    burst: withDefault(Math.max(1, Math.floor(limit / 20)), integer(1, limit))(burst, at.within('burst')),
+    guardMs: guardMs ?? Math.min(250, Math.max(50, perMs / 50)),
   };
-}
+};
 
-function resolveBudget(value: BudgetOptions, option: string): ResolvedBudget {
-  if (typeof value !== 'object' || value === null)
-    throw expected(
-      option,
-      'an object such as { unit: "tokens", limit: 40000, estimate: (input) => … }',
-      value,
-    );
-  refuseUnknown(value, ['unit', 'limit', 'perMs', 'burst', 'estimate', 'settle'], option, `${option}.`);
-  const { unit } = value;
-  if (typeof unit !== 'string' || unit === '')
-    throw expected(`${option}.unit`, 'the name of what is counted', unit);
-  const limit = positive(`${option}.limit`, value.limit);
+const RATES: Schema<readonly ResolvedRate[]> = (value, at) =>
+  Array.isArray(value) ? list(RATE)(value, at) : [RATE(value, at)];
+
+const BUDGET_FIELDS = object(
+  {
+    unit: matching<string>(
+      'the name of what is counted',
+      (value) => typeof value === 'string' && value !== '',
+    ),
+    limit: above0(),
+    perMs: withDefault(60_000, milliseconds(1)),
+    burst: anything,
+    estimate: callback<(input: unknown) => number>(),
+    settle: withDefault('refund', oneOf('refund', 'keep')),
+  },
+  'an object such as { unit: "tokens", limit: 40000, estimate: (input) => … }',
+);
+
+const BUDGET: Schema<ResolvedBudget> = (value, at) => {
+  const { burst, ...rest } = BUDGET_FIELDS(value, at);
+  const { limit } = rest;
+  return { ...rest, burst: withDefault(limit / 10, above0(limit))(burst, at.within('burst')) };
+};
+
+const RETRY = object(
+  { ...retryFields(4, 500), share: withDefault(0.2, number(0, 1)) },
+  'an object such as { attempts: 4 }',
+);
+
+const BREAKER_FIELDS = object(
+  {
+    failures: withDefault(0.5, number(0.01, 1)),
+    inARow: withDefault(5, integer(1, MAX_COUNT)),
+    openMs: withDefault(2000, milliseconds(1)),
+    maxOpenMs: anything,
+    onOpen: withDefault('wait', oneOf('wait', 'fail')),
+    giveUpMs: withDefault(900_000, milliseconds(0)),
+  },
+  'false, or an object such as { openMs: 2000 }',
+);
+
+const BREAKER: Schema<ResolvedBreaker | undefined> = (value, at) => {
+  if (value === false) return undefined;
+  const { maxOpenMs, ...rest } = orEmpty(BREAKER_FIELDS)(value, at);
+  const { openMs } = rest;
+  const longest = withDefault(Math.max(60_000, openMs), milliseconds(openMs));
+  return { ...rest, maxOpenMs: longest(maxOpenMs, at.within('maxOpenMs')) };
+};
+
+const LIMITS = {
+  concurrency: optional(CONCURRENCY),
+  rate: withDefault([], RATES),
+  budgets: withDefault([], list(BUDGET, 'an array of budgets')),
+};
+const ACCOUNT = object(LIMITS, 'an object of limits');
+const LANE_FIELDS = object(
+  {
+    ...LIMITS,
+    accounts: optional(record(ACCOUNT, 'an object of accounts by name')),
+    retry: orEmpty(RETRY),
+    breaker: BREAKER,
+    classify: optional(callback<Classify>()),
+  },
+  'an object such as { concurrency: 10, rate: { limit: 100, perMs: 1000 } }',
+);
+
+/** {@link LaneOptions} with all defaults filled in. */
+export const LANE: Schema<Omit<ResolvedLane, 'name'>> = (value, at) => {
+  const { accounts, retry, breaker, classify, ...limits } = LANE_FIELDS(value, at);
+  const { share, ...policy } = retry;
+  const named = Object.entries(accounts ?? {});
+  if (accounts !== undefined && named.length === 0)
+    at.within('accounts').refuse('an object with at least one account', accounts);
   return {
-    unit,
-    limit,
-    perMs: milliseconds(`${option}.perMs`, value.perMs ?? 60_000, 1),
-    burst: positive(`${option}.burst`, value.burst ?? limit / 10, limit),
-    estimate: callback(`${option}.estimate`, value.estimate),
-    settle: oneOf(`${option}.settle`, value.settle ?? 'refund', ['refund', 'keep']),
+    limits: limitsOf(limits),
+    accounts: named.map(([name, each]) => ({ name, limits: limitsOf(each) })),
+    retry: { ...policy, retryIf: () => true },
+    retryShare: share,
+    breaker,
+    classify,
   };
+};
+
+function limitsOf({ concurrency, rate, budgets }: ReturnType<typeof ACCOUNT>): ResolvedLimits {
+  return { concurrency, rates: rate, budgets };
 }
 
-function resolveRetry(value: LaneRetryOptions, option: string): Pick<ResolvedLane, 'retry' | 'retryShare'> {
-  if (typeof value !== 'object' || value === null)
-    throw expected(option, 'an object such as { attempts: 4 }', value);
-  refuseUnknown(
-    value,
-    ['attempts', 'backoffMs', 'factor', 'maxDelayMs', 'jitter', 'share'],
-    option,
-    `${option}.`,
-  );
-  return {
-    retry: {
-      attempts: integer(`${option}.attempts`, value.attempts ?? 4, 1, MAX_COUNT),
-      backoffMs: milliseconds(`${option}.backoffMs`, value.backoffMs ?? 500, 0),
-      factor: between(`${option}.factor`, value.factor ?? 2, 1, 100),
-      maxDelayMs: milliseconds(`${option}.maxDelayMs`, value.maxDelayMs ?? 30_000, 0),
-      jitter: oneOf(`${option}.jitter`, value.jitter ?? 'full', ['full', 'none']),
-      retryIf: () => true,
-    },
-    retryShare: between(`${option}.share`, value.share ?? 0.2, 0, 1),
-  };
-}
-
-function resolveBreaker(value: BreakerOptions, option: string): ResolvedBreaker {
-  if (typeof value !== 'object' || value === null)
-    throw expected(option, 'false, or an object such as { openMs: 2000 }', value);
-  refuseUnknown(
-    value,
-    ['failures', 'inARow', 'openMs', 'maxOpenMs', 'onOpen', 'giveUpMs'],
-    option,
-    `${option}.`,
-  );
-  const openMs = milliseconds(`${option}.openMs`, value.openMs ?? 2000, 1);
-  return {
-    failures: between(`${option}.failures`, value.failures ?? 0.5, 0.01, 1),
-    inARow: integer(`${option}.inARow`, value.inARow ?? 5, 1, MAX_COUNT),
-    openMs,
-    maxOpenMs: milliseconds(`${option}.maxOpenMs`, value.maxOpenMs ?? Math.max(60_000, openMs), openMs),
-    onOpen: oneOf(`${option}.onOpen`, value.onOpen ?? 'wait', ['wait', 'fail']),
-    giveUpMs: milliseconds(`${option}.giveUpMs`, value.giveUpMs ?? 900_000, 0),
-  };
-}
-
-function between(option: string, value: unknown, least: number, most: number): number {
-  if (typeof value === 'number' && value >= least && value <= most) return value;
-  throw expected(option, `a number from ${least} to ${most}`, value);
-}
-
-function positive(option: string, value: unknown, most: number = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value === 'number' && value > 0 && value <= most) return value;
-  throw expected(
-    option,
-    `a number above 0${most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : ''}`,
-    value,
+function above0(most?: number): Schema<number> {
+  return matching(
+    `a number above 0${most === undefined ? '' : `, at most ${most}`}`,
+    (value) => typeof value === 'number' && value > 0 && value <= (most ?? Number.MAX_SAFE_INTEGER),
   );
 }

@@ -1,4 +1,4 @@
-/** Answers on their way to standard output, in order and with backpressure: a slow reader holds back new requests. */
+/** Writes answers to standard output, in order and with backpressure: a slow reader delays new requests. */
 
 import {
   type ApiResponse,
@@ -10,19 +10,18 @@ import {
 import { clean } from '../../../text/shown-text.js';
 import { LineWriter } from '../../results/line-writer.js';
 import { stdoutTarget } from '../../results/targets.js';
-import { ClosedPipe } from '../../shell/exit-codes.js';
 
 /** How answers are written. */
 export interface AnswersOptions {
   readonly format: OutputFormat;
   readonly total: number | undefined;
-  /** One call, no batch: its data alone. */
+  /** One call, not a batch: its data alone. */
   readonly isSingle: boolean;
-  /** Nothing is written behind the first failure. */
+  /** Nothing is written after the first failure. */
   readonly endsAtFailure: boolean;
-  /** Makes way on the terminal. */
+  /** Clears the progress line. */
   readonly erase: () => void;
-  /** Standard output cannot be written. */
+  /** Called when standard output cannot be written. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -49,34 +48,33 @@ export class Answers {
   }
 
   /**
-   * Writes all of them; false when nobody reads any more.
+   * Writes all of them.
    *
-   * @throws OutputError when standard output cannot be written; what made the call impossible
+   * @throws ClosedPipe when the reader is gone; OutputError when standard output cannot be written; what
+   *   made the call impossible
    */
-  async writeAll(call: Call): Promise<boolean> {
+  async writeAll(call: Call): Promise<void> {
     const { format, total, isSingle, endsAtFailure } = this.#options;
+    const isBare = isSingle && format === 'json';
     const writer = outputWriter(format, total);
     let isEnded = false;
     try {
       for await (const { index, response } of call) {
         if (isEnded || this.#error !== undefined) continue;
         this.#count(response);
-        const text =
-          isSingle && format === 'json' ? `${singleText(response)}\n` : writer.add(index, response);
+        const text = isBare ? `${singleText(response)}\n` : writer.add(index, response);
         await this.#write(text)?.catch(() => {});
         isEnded = endsAtFailure && !response.success;
       }
       if (this.succeeded + this.failed + this.cancelled > 0) {
-        if (!isSingle || format !== 'json') await this.#write(writer.end());
+        if (!isBare) await this.#write(writer.end());
         await this.#lines.commit();
       }
     } catch (error) {
       this.#error ??= { cause: error };
       await this.#lines.discard();
     }
-    if (this.#error === undefined) return true;
-    if (this.#error.cause instanceof ClosedPipe) return false;
-    throw this.#error.cause;
+    if (this.#error !== undefined) throw this.#error.cause;
   }
 
   #write(text: string): Promise<void> | undefined {

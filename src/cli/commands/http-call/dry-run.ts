@@ -4,9 +4,10 @@ import { type Prepared, shownUrl } from '../../../integrations/http/index.js';
 import { plural } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
 import { type Ending, EXIT } from '../../shell/exit-codes.js';
+import { print } from '../../shell/shell.js';
 import type { CallItems } from './items.js';
 
-/** Shows, sends nothing. */
+/** Prints the requests; sends nothing. */
 export async function dryRun(prepared: Prepared, { first, total }: CallItems): Promise<Ending> {
   const shown = first.map((item, i) => `  ${i}  ${requestLine(prepared, item)}`);
   const more = (total ?? 0) - first.length;
@@ -17,7 +18,7 @@ export async function dryRun(prepared: Prepared, { first, total }: CallItems): P
     ...shown,
     ...(more > 0 ? [`  and ${more} more`] : []),
   ];
-  await new Promise<void>((resolve) => process.stdout.write(`${lines.join('\n')}\n`, () => resolve()));
+  await print(`${lines.join('\n')}\n`);
   return { code: EXIT.ok };
 }
 

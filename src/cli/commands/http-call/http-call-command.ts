@@ -3,8 +3,8 @@
  *
  *   service → endpoint → items (checked) → (dry run) → answers → ending
  *
- * A customer of the integration's public API, as the rest of the command is one of the runtime's. Nothing is sent before everything that can
- * be known to be wrong has been told.
+ * It uses the public API of the integration only. Nothing is sent before the service and all readable items
+ * are checked.
  */
 
 import { type Call, call, loadService, prepare, type Service } from '../../../integrations/http/index.js';
@@ -14,10 +14,10 @@ import { clean } from '../../../text/shown-text.js';
 import { BarDisplay } from '../../progress/bar.js';
 import { type Display, noDisplay } from '../../progress/display.js';
 import { EventLog } from '../../progress/event-log.js';
-import { type Ending, EXIT, Interrupted, UsageError } from '../../shell/exit-codes.js';
-import { reportError } from '../../shell/fatal.js';
-import { Signals } from '../../shell/signals.js';
-import { hasUnicode, isLive, Messages } from '../../shell/terminal.js';
+import { type Ending, EXIT, UsageError } from '../../shell/exit-codes.js';
+import type { Shell } from '../../shell/shell.js';
+import type { Signals } from '../../shell/signals.js';
+import { hasUnicode, isLive, type Messages } from '../../shell/terminal.js';
 import { makeHome, placeOf } from '../sessions/place.js';
 import { Answers } from './answers.js';
 import { dryRun } from './dry-run.js';
@@ -27,176 +27,155 @@ import { progressLines } from './progress-lines.js';
 
 const DEFAULT_PARALLEL = 5;
 
-/** Runs `heddle http call`. What the user has to mend is told here; only bugs throw. */
-export async function httpCallCommand(target: string, flags: HttpCallFlags): Promise<Ending> {
-  const messages = new Messages({
-    stream: process.stderr,
-    env: process.env,
-    color: flags.color,
-    verbosity: flags.quiet === true ? 'quiet' : flags.verbose === true ? 'verbose' : 'normal',
-    isJson: false,
-  });
-  const signals = new Signals();
-  try {
-    return await new HttpCall(target, flags, messages, signals).run();
-  } catch (error) {
-    if (error instanceof Interrupted && signals.received !== undefined) return { signal: signals.received };
-    return reportError(error, messages);
-  } finally {
-    signals.close();
-  }
+/** Runs `heddle http call`. */
+export async function httpCallCommand(
+  [target]: readonly [target: string],
+  flags: HttpCallFlags,
+  shell: Shell,
+): Promise<Ending> {
+  const { messages } = shell;
+  const signals = shell.catchSignals();
+  refuseContradictions(flags);
+  const { serviceName, endpoint } = parseTarget(target);
+  const service = await loadService(fileOf(serviceName, flags));
+  refuseOtherService(service, serviceName, flags);
+  for (const warning of service.warnings) messages.warn(clean(warning));
+  const prepared = prepare(service, endpoint, { params: flags.param });
+  const items = await openItems(flags, { required: prepared.required, signal: signals.signal });
+  if (flags.dryRun === true) return dryRun(prepared, items);
+  await using running = call(service, endpoint, items.items, callOptions(flags, items));
+  for (const clamp of running.clamps)
+    if (flags.concurrency !== undefined || !clamp.reason.startsWith('the batch'))
+      messages.info(clampText(clamp));
+  const sending = { target, flags, items, messages, signals };
+  return conclude(running, await sendAll(running, sending), sending);
 }
 
-class HttpCall {
-  readonly #target: string;
-  readonly #flags: HttpCallFlags;
-  readonly #messages: Messages;
-  readonly #signals: Signals;
-  #call: Call | undefined;
-  #display: Display = noDisplay;
-
-  constructor(target: string, flags: HttpCallFlags, messages: Messages, signals: Signals) {
-    this.#target = target;
-    this.#flags = flags;
-    this.#messages = messages;
-    this.#signals = signals;
-  }
-
-  async run(): Promise<Ending> {
-    const flags = this.#flags;
-    refuseContradictions(flags);
-    const { serviceName, endpoint } = parseTarget(this.#target);
-    const service = await loadService(fileOf(serviceName, flags));
-    refuseOtherService(service, serviceName, flags);
-    for (const warning of service.warnings) this.#messages.warn(clean(warning));
-    const prepared = prepare(service, endpoint, { params: flags.param });
-    const items = await openItems(flags, {
-      required: prepared.required,
-      signal: this.#signals.signal,
-      onCount: () => {},
-    });
-    if (flags.dryRun === true) return dryRun(prepared, items);
-    return this.#send(service, endpoint, items);
-  }
-
-  async #send(service: Service, endpoint: string, items: CallItems): Promise<Ending> {
-    const flags = this.#flags;
-    const concurrency = concurrencyOf(flags);
-    const isParallel = concurrency !== 1 || flags.parallel === true;
-    await using running = call(service, endpoint, items.items, {
-      params: flags.param,
-      concurrency,
-      rateLimit: flags.rateLimit,
-      burst: flags.burst,
-      failFast: flags.failFast,
-      retry: flags.retry,
-      retryUnsafe: flags.retryUnsafe,
-      timeoutMs: flags.timeout,
-      idempotencyKey: flags.idempotencyKey,
-      correlationHeader: flags.correlationHeader,
-      session: this.#session(),
-      retryFailed: flags.retryFailed,
-      total: items.total,
-    });
-    this.#call = running;
-    const isAsked = flags.concurrency !== undefined;
-    for (const clamp of running.clamps)
-      if (isAsked || !clamp.reason.startsWith('the batch')) this.#messages.info(clampText(clamp));
-    this.#display = this.#makeDisplay(running);
-    this.#signals.atOnce(() => this.#display.stop());
-    this.#signals.connect({ drain: (signal) => this.#drain(signal), abort: () => this.#abort() });
-    const watched = this.#watch(running);
-    const answers = new Answers({
-      format: flags.output ?? 'json',
-      total: items.total,
-      isSingle: items.isSingle,
-      // One after the other, the first failure is the last answer; side by side, each item has one.
-      endsAtFailure: flags.failFast === true && !isParallel,
-      erase: () => this.#display.erase(),
-      onError: (error) => running.abort(error),
-    });
-    try {
-      const isWritten = await answers.writeAll(running);
-      await watched;
-      this.#display.stop();
-      return isWritten ? this.#conclude(running, answers, items) : { code: EXIT.ok };
-    } finally {
-      this.#display.stop();
-    }
-  }
-
-  #conclude(running: Call, answers: Answers, { total }: CallItems): Ending {
-    const { report } = running;
-    const { received } = this.#signals;
-    if (total === undefined && report?.read === 0 && received === undefined)
-      throw emptyBatch(this.#flags.batchFile === '-' ? 'stdin' : `--batch-file ${this.#flags.batchFile}`);
-    if (report?.reason !== undefined && received === undefined && this.#flags.failFast !== true)
-      this.#messages.warn(clean(report.reason.message));
-    if (this.#flags.progress === true && report !== undefined)
-      this.#messages.info(
-        `${answers.succeeded} succeeded, ${answers.failed} failed${answers.cancelled > 0 ? `, ${answers.cancelled} cancelled` : ''}   ${formatDuration(report.wallMs)}`,
-      );
-    if (report?.reason !== undefined && this.#flags.session !== undefined)
-      this.#messages.info(
-        `what has an answer is kept in the session ${clean(this.#flags.session)}; the same command goes on from there`,
-      );
-    if (received !== undefined) return { signal: received };
-    return { code: answers.failed + answers.cancelled > 0 ? EXIT.failed : EXIT.ok };
-  }
-
-  #session(): string | undefined {
-    const { session } = this.#flags;
-    if (session === undefined) return undefined;
-    const cwd = process.cwd();
-    const place = placeOf(session, cwd);
-    makeHome(place, cwd);
-    return place.path;
-  }
-
-  #makeDisplay(running: Call): Display {
-    if (this.#flags.progress !== true || this.#flags.quiet === true) return noDisplay;
-    if (!isLive(process.stderr, process.env))
-      return progressLines(
-        () => running.progress,
-        (line) => this.#messages.line(line),
-      );
-    const display = new BarDisplay({
-      label: clean(this.#target),
-      colors: this.#messages.colors,
-      isUnicode: hasUnicode(process.env),
-    });
-    display.starting();
-    const { total, concurrency } = running;
-    display.running(
-      { total, threads: 1, concurrency, isInline: true, from: this.#target },
-      () => running.run.progress,
-    );
-    return display;
-  }
-
-  async #watch(running: Call): Promise<void> {
-    const log = new EventLog(this.#messages);
-    for await (const event of running.run.events()) {
-      if (event.type === 'progress') this.#display.update(event.progress);
-      log.show(event);
-    }
-  }
-
-  #drain(signal: string): void {
-    const running = this.#call?.progress.running ?? 0;
-    const what = running === 0 ? 'nothing is under way' : `waiting for ${plural(running, 'request')}`;
-    this.#messages.info(`Stopping: ${what} (Ctrl-C again to stop now)`);
-    this.#call?.drain(new HeddleError('HEDDLE_ABORTED', `The batch was stopped by ${signal}`));
-  }
-
-  #abort(): void {
-    this.#messages.info('Stopping now: requests are cut off (once more to end at once)');
-    this.#call?.abort();
-  }
+function callOptions(flags: HttpCallFlags, { total }: CallItems): Parameters<typeof call>[3] {
+  return {
+    params: flags.param,
+    concurrency: concurrencyOf(flags),
+    rateLimit: flags.rateLimit,
+    burst: flags.burst,
+    failFast: flags.failFast,
+    retry: flags.retry,
+    retryUnsafe: flags.retryUnsafe,
+    timeoutMs: flags.timeout,
+    idempotencyKey: flags.idempotencyKey,
+    correlationHeader: flags.correlationHeader,
+    session: sessionOf(flags),
+    retryFailed: flags.retryFailed,
+    total,
+  };
 }
 
 function concurrencyOf({ parallel, concurrency }: HttpCallFlags): number | 'auto' {
   return concurrency ?? (parallel === true ? DEFAULT_PARALLEL : 1);
+}
+
+function sessionOf({ session }: HttpCallFlags): string | undefined {
+  if (session === undefined) return undefined;
+  const place = placeOf(session, process.cwd());
+  makeHome(place, process.cwd());
+  return place.path;
+}
+
+/** The surroundings of a batch that is sent. */
+interface Sending {
+  readonly target: string;
+  readonly flags: HttpCallFlags;
+  readonly items: CallItems;
+  readonly messages: Messages;
+  readonly signals: Signals;
+}
+
+/** Sends the batch and writes its answers. */
+async function sendAll(running: Call, sending: Sending): Promise<Answers> {
+  const { flags, items, messages, signals } = sending;
+  const display = displayOf(running, sending);
+  signals.atOnce(() => display.stop());
+  signals.connect({
+    drain: (signal) => {
+      const requests = running.progress.running;
+      const what = requests === 0 ? 'nothing is in progress' : `waiting for ${plural(requests, 'request')}`;
+      messages.info(`Stopping: ${what} (Ctrl-C again to stop now)`);
+      running.drain(new HeddleError('HEDDLE_ABORTED', `The batch was stopped by ${signal}`));
+    },
+    abort: () => {
+      messages.info('Stopping now: requests are cut off (once more to end at once)');
+      running.abort();
+    },
+  });
+  const watched = watch(running, display, messages);
+  const isParallel = concurrencyOf(flags) !== 1 || flags.parallel === true;
+  const answers = new Answers({
+    format: flags.output ?? 'json',
+    total: items.total,
+    isSingle: items.isSingle,
+    // In sequence, the first failure is the last answer; in parallel, each item has one.
+    endsAtFailure: flags.failFast === true && !isParallel,
+    erase: () => display.erase(),
+    onError: (error) => running.abort(error),
+  });
+  try {
+    await answers.writeAll(running);
+    await watched;
+    return answers;
+  } finally {
+    display.stop();
+  }
+}
+
+function displayOf(running: Call, { target, flags, messages }: Sending): Display {
+  if (flags.progress !== true || flags.quiet === true) return noDisplay;
+  if (!isLive(process.stderr, process.env))
+    return progressLines(
+      () => running.progress,
+      (line) => messages.line(line),
+    );
+  const { total, concurrency } = running;
+  const display = new BarDisplay({
+    label: clean(target),
+    colors: messages.colors,
+    isUnicode: hasUnicode(process.env),
+  });
+  display.starting();
+  display.running(
+    { total, threads: 1, concurrency, isInline: true, from: target },
+    () => running.run.progress,
+  );
+  return display;
+}
+
+async function watch(running: Call, display: Display, messages: Messages): Promise<void> {
+  const log = new EventLog(messages);
+  for await (const event of running.run.events()) {
+    if (event.type === 'progress') display.update(event.progress);
+    log.show(event);
+  }
+}
+
+function conclude(
+  { report }: Call,
+  { succeeded, failed, cancelled }: Answers,
+  { flags, items, messages, signals: { received } }: Sending,
+): Ending {
+  const { batchFile, failFast, progress, session } = flags;
+  if (items.total === undefined && report?.read === 0 && received === undefined)
+    throw emptyBatch(batchFile === '-' ? 'stdin' : `--batch-file ${batchFile}`);
+  const reason = report?.reason;
+  if (reason !== undefined && received === undefined && failFast !== true)
+    messages.warn(clean(reason.message));
+  if (progress === true && report !== undefined) {
+    const more = cancelled > 0 ? `, ${cancelled} cancelled` : '';
+    messages.info(`${succeeded} succeeded, ${failed} failed${more}   ${formatDuration(report.wallMs)}`);
+  }
+  if (reason !== undefined && session !== undefined)
+    messages.info(
+      `the answers so far are kept in the session ${clean(session)}; the same command continues from there`,
+    );
+  if (received !== undefined) return { signal: received };
+  return { code: failed + cancelled > 0 ? EXIT.failed : EXIT.ok };
 }
 
 function refuseContradictions({ burst, rateLimit, retryFailed, session }: HttpCallFlags): void {
@@ -206,7 +185,7 @@ function refuseContradictions({ burst, rateLimit, retryFailed, session }: HttpCa
     throw new UsageError('--retry-failed needs the session of the earlier run: add --session <name>');
 }
 
-/** "github.getUser": a name of an endpoint may have dots, that of a service may not. */
+/** "github.getUser": the name of an endpoint may contain dots, the name of a service may not. */
 function parseTarget(target: string): { readonly serviceName: string; readonly endpoint: string } {
   const [, serviceName, endpoint] = /^([\w-]+)\.(.+)$/.exec(target) ?? [];
   if (serviceName !== undefined && endpoint !== undefined) return { serviceName, endpoint };
@@ -215,14 +194,17 @@ function parseTarget(target: string): { readonly serviceName: string; readonly e
 
 function fileOf(serviceName: string, { service }: HttpCallFlags): string {
   if (service === undefined) return serviceName;
-  // A bare name is a file of that name here, not the name of a service.
+  // --service takes a file, so a bare name is a file in this folder, not the name of a service.
   return /[/\\]/.test(service) ? service : `./${service}`;
 }
 
-/** A slip in the name must not send a batch to another service. */
+/** A mistyped name must not send a batch to another service. */
 function refuseOtherService({ config }: Service, name: string, { service }: HttpCallFlags): void {
   if (config.serviceName === name) return;
+  const { serviceName } = config;
+  if (serviceName === name) return;
+  const file = service ?? `the file of the service ${name}`;
   throw new UsageError(
-    `${service ?? `the file of the service ${name}`} is about the service "${config.serviceName}", not "${name}"; write ${config.serviceName}.<endpoint>`,
+    `${file} is about the service "${serviceName}", not "${name}"; write ${serviceName}.<endpoint>`,
   );
 }

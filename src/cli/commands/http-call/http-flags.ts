@@ -1,11 +1,12 @@
-/** The flags of `heddle http call`. Those that `heddle run` has as well mean the same. */
+/** The flags of `heddle http call`. A flag that `heddle run` has as well means the same. */
 
 import { InvalidArgumentError } from 'commander';
 import type { Flag } from '../../shell/flag.js';
 import { duration, integer, integerOr, notEmpty, type Rate, rate } from '../../shell/flag-values.js';
+import type { CommonFlags } from '../../shell/shell.js';
 
 /** The parsed flags; undefined means not given. */
-export interface HttpCallFlags {
+export interface HttpCallFlags extends CommonFlags {
   readonly service?: string;
   readonly param?: Readonly<Record<string, unknown>>;
   readonly batchJson?: string;
@@ -24,9 +25,6 @@ export interface HttpCallFlags {
   readonly retryFailed?: true;
   readonly output?: 'json' | 'ndjson' | 'pretty';
   readonly progress?: true;
-  readonly quiet?: true;
-  readonly verbose?: true;
-  readonly color: boolean;
   readonly dryRun?: true;
 }
 
@@ -40,14 +38,14 @@ export const HTTP_CALL_FLAGS: readonly Flag[] = [
   {
     spec: '--service <file>',
     group: ITEMS,
-    help: 'the YAML file of the service (default: services/<name>.yaml, .heddle/services/<name>.yaml, the folders of HEDDLE_SERVICES)',
+    help: 'the YAML file of the service (default: <name>.yaml in services/, .heddle/services/, HEDDLE_SERVICES)',
     parse: notEmpty,
     isFile: true,
   },
   {
     spec: '--param <name=value>',
     group: ITEMS,
-    help: 'a parameter, for every item; beats those of items. Given twice for one name it is a list (repeatable)',
+    help: 'a parameter for every item; overrides those of items; repeat a name for a list (repeatable)',
     parse: parameter,
   },
   {
@@ -60,67 +58,67 @@ export const HTTP_CALL_FLAGS: readonly Flag[] = [
   {
     spec: '--batch-file <file>',
     group: ITEMS,
-    help: 'the items: .json (array), .ndjson or .jsonl (one object a line), .csv; - is stdin, an array or one object a line',
+    help: 'the items: .json (array), .ndjson or .jsonl (one object per line), .csv; - for stdin',
     parse: notEmpty,
     isFile: true,
   },
   {
     spec: '--parallel',
     group: SPEED,
-    help: 'several items at once: 5, or as many as -c says (default: one after the other)',
+    help: 'several items at once: 5, or the number of -c (default: one after the other)',
   },
   {
     spec: '-c, --concurrency <n|auto>',
     group: SPEED,
-    help: 'items at once, at most; the service may allow fewer. auto: as many as the API bears',
+    help: 'most items at once; the service may allow fewer; auto: find out how many the API can take',
     parse: integerOr('auto', 1, 1_000_000),
   },
   {
     spec: '--rate-limit <n/unit>',
     group: SPEED,
-    help: 'requests in any window of that length, retries included, never more: 20/s, 100/m, 1000/h',
+    help: 'most requests in any window of that length, retries included: 20/s, 100/m, 1000/h',
     parse: rate,
   },
   {
     spec: '--burst <n>',
     group: SPEED,
-    help: 'requests that may go at once before the rate holds them back',
+    help: 'requests that may start at once before the rate delays them',
     parse: integer(1, 1_000_000),
   },
   { spec: '--fail-fast', group: FAILURES, help: 'stop at the first failure; running requests are cut off' },
   {
     spec: '--timeout <duration>',
     group: FAILURES,
-    help: 'longest time for one attempt, such as 500ms, 5s (default: what the endpoint says, else 30s)',
+    help: 'longest time for one attempt, such as 500ms, 5s (default: that of the endpoint, else 30s)',
     parse: duration(1),
   },
   {
     spec: '--retry <n>',
     group: FAILURES,
-    help: 'up to n attempts more after one that failed for a passing reason (default: what the endpoint says, else 0)',
+    help: 'up to n further attempts after a temporary failure (default: that of the endpoint, else 0)',
     parse: integer(0, 999),
   },
   {
     spec: '--retry-unsafe',
     group: FAILURES,
-    help: 'repeat also what may have had an effect, such as a POST',
+    help: 'also repeat requests that may have had an effect, such as a POST',
   },
   {
     spec: '--idempotency-key',
     group: FAILURES,
-    help: 'send an Idempotency-Key, the same for each attempt of an item, also after a resume; makes a POST repeatable',
+    help: 'send an Idempotency-Key, the same for all attempts of an item; makes a POST repeatable',
   },
   {
     spec: '--session <name|dir>',
     group: SESSION,
-    help: 'keep answers there; the same command sends again only what has none: a name under .heddle/sessions/, or a folder',
+    help: 'keep answers in a name under .heddle/sessions/, or a folder; the same command then continues',
     parse: notEmpty,
   },
-  { spec: '--retry-failed', group: SESSION, help: 'with --session: send again what failed' },
+  { spec: '--retry-failed', group: SESSION, help: 'with --session: send failed items again' },
   {
     spec: '--output <format>',
     group: SHOWN,
-    help: 'json (an array), ndjson (one answer a line, with its index) or pretty (default: json)',
+    help: 'json (an array), ndjson (one answer per line, with its index) or pretty (default: json)',
     choices: ['json', 'ndjson', 'pretty'],
   },
   {

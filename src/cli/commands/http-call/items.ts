@@ -1,8 +1,9 @@
 /**
  * The items of `heddle http call`: from a flag, a file or a stream.
  *
- * What can be read twice is checked to its end before anything is sent: that it is JSON, that each item is an object, and that no path
- * variable is missing everywhere. A stream is read once; there, what is wrong with an item is that item's answer.
+ * A source that can be read twice is checked to its end before anything is sent: that it is JSON, that each
+ * item is an object, and that no path variable is missing in all of them. A stream is read once; an unusable
+ * item there fails alone.
  */
 
 import { createReadStream, statSync } from 'node:fs';
@@ -23,18 +24,17 @@ export interface CallItems {
   readonly items: AsyncIterable<unknown> | readonly unknown[];
   /** Undefined for a stream. */
   readonly total: number | undefined;
-  /** The first of them, for a dry run; of a stream none. */
+  /** The first of them, for a dry run; none of a stream. */
   readonly first: readonly unknown[];
-  /** There is no batch: one call, with the parameters of the command line. */
+  /** Not a batch: one call, with the parameters of the command line. */
   readonly isSingle: boolean;
 }
 
-/** What must be true of them. */
+/** Requirements on the items. */
 export interface ItemRules {
-  /** Path variables that each item has to bring. */
+  /** Path variables that each item must contain. */
   readonly required: readonly string[];
   readonly signal: AbortSignal;
-  readonly onCount: (count: number) => void;
 }
 
 /** @throws UsageError naming what cannot be used, and where */
@@ -49,7 +49,7 @@ export async function openItems(flags: HttpCallFlags, rules: ItemRules): Promise
     keyOf: undefined,
     includesStreams: false,
     signal: rules.signal,
-    onCount: rules.onCount,
+    onCount: () => {},
     look: (item) => {
       if (typeof item !== 'object' || item === null || Array.isArray(item))
         throw new Error(`expected an object of parameters, got ${showInput(item)}`);
@@ -62,7 +62,7 @@ export async function openItems(flags: HttpCallFlags, rules: ItemRules): Promise
   return { items: itemsOf(source), total, first, isSingle: false };
 }
 
-/** A batch without items is a mistake further up, not a success. */
+/** An empty batch points to a mistake in what made it, so it is not a success. */
 export function emptyBatch(name: string): UsageError {
   return new UsageError(`${name}: the batch is empty; there is nothing to send`);
 }
@@ -77,7 +77,7 @@ function refuseMissing(
     throw new UsageError(
       total === 1
         ? `the path parameter "${name}" is missing; add --param ${name}=<value>, or give it in the item`
-        : `no item has the path parameter "${name}"; give it in the items, or for all with --param ${name}=<value>`,
+        : `no item has the path parameter "${name}"; add it to the items, or add --param ${name}=<value>`,
     );
   }
 }
@@ -121,7 +121,7 @@ async function streamSource(name: string, stream: Bytes, signal: AbortSignal): P
   return name === 'stdin' ? source : { ...source, name, place: (line) => `${name}:${line}` };
 }
 
-/** What comes first, up to something that is not white space. Nothing may come for long, so Ctrl-C ends it. */
+/** The first blocks, up to one that is not blank. They may take long to come, so Ctrl-C ends the wait. */
 async function headOf(
   stream: Bytes,
   blocks: AsyncIterator<Uint8Array>,
@@ -167,7 +167,7 @@ async function openOne(file: string, format: InputFormat | undefined, stream?: B
   return source as InputSource;
 }
 
-/** Not an async generator: its `return` would wait for a pending read, for ever if nothing comes. */
+/** Not an async generator: its `return` would wait for a pending read, which may never end. */
 function itemsOf(source: InputSource): AsyncIterable<unknown> {
   const opened = source.open();
   const rows: Iterator<Row> | AsyncIterator<Row> =

@@ -3,7 +3,7 @@
  *
  *   Progress: 40/100 completed, 5 running, 2 failed
  *
- * At most one a second, only when something has changed, and one at the end.
+ * At most one per second, only after a change, and one at the end.
  */
 
 import type { BatchProgress } from '../../../integrations/http/index.js';

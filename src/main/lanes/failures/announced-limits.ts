@@ -1,19 +1,20 @@
 /**
- * What a provider says in the headers of its answers about limits, in one shape.
+ * Reads what the headers of an answer say about limits.
  *
- * Read are: `Retry-After` and its variants in ms, the IETF fields `RateLimit` and `RateLimit-Policy` (structured fields of the current
- * drafts, the dictionary of draft 7), three headers a window (`RateLimit-*`, `X-RateLimit-*`, `X-Rate-Limit-*`), the windows of
- * OpenAI and Anthropic, `x-should-retry`, and the recommended parallelism of Dataverse.
+ * Supported: `Retry-After` and its variants in ms; the IETF fields `RateLimit` and `RateLimit-Policy`
+ * (structured fields of the current drafts, the dictionary of draft 7); three headers per window
+ * (`RateLimit-*`, `X-RateLimit-*`, `X-Rate-Limit-*`); the windows of OpenAI and Anthropic; `x-should-retry`;
+ * and the recommended parallelism of Dataverse.
  *
- * Moments are taken relative to the `Date` header of the same answer, so a wrong clock here does no harm. What is malformed is left out.
- * Invariants: neither function throws, and no number is negative or infinite, whatever a provider sends.
+ * Points in time are relative to the `Date` header of the same answer, so a wrong local clock does no harm.
+ * Malformed headers are ignored. Invariants: no function throws, and no number is negative or infinite.
  */
 
 import { MAX_LENGTH } from '../../../protocol/limit-headers.js';
 import { httpDate, plainNumber, resetMs, retryAfterMs, secondsMs } from './header-time.js';
 import { type BareItem, dictionaryField, listField } from './structured-field.js';
 
-/** A window of time, or another quota, that a provider told of. */
+/** A window of time, or another quota, that a provider announced. */
 export interface AnnouncedWindow {
   readonly name: string;
   /** `'requests'`, `'tokens'`, `'input-tokens'`, … */
@@ -21,16 +22,16 @@ export interface AnnouncedWindow {
   readonly limit?: number;
   readonly perMs?: number;
   readonly remaining?: number;
-  /** Until it is renewed, from the answer on. Of a bucket: until it is full, which is later than the next unit. */
+  /** Time from the answer until it is renewed. For a bucket: until it is full, later than the next unit. */
   readonly resetMs?: number;
 }
 
 /** What an answer said about limits. */
 export interface Announced {
-  /** The provider asked for this delay. For what follows from the windows see {@link announcedWaitMs}. */
+  /** The delay that the provider asked for; {@link announcedWaitMs} also considers the windows. */
   readonly retryAfterMs?: number;
   readonly shouldRetry?: boolean;
-  /** Calls at once that the provider recommends. */
+  /** Concurrent calls that the provider recommends. */
   readonly concurrencyHint?: number;
   readonly windows: readonly AnnouncedWindow[];
 }
@@ -39,8 +40,9 @@ type HeaderFields = Readonly<Record<string, string>>;
 
 const MS_NAMES = ['retry-after-ms', 'x-ms-retry-after-ms', 'x-amz-retry-after'];
 const UNITS = ['requests', 'tokens', 'input-tokens', 'output-tokens'];
-/** The first that is there at all is read: providers that send two forms say the same in both. */
+/** Only the first form found is read: providers that send two forms say the same in both. */
 const THREE_HEADER_PREFIXES = ['x-ratelimit-', 'x-rate-limit-', 'ratelimit-'];
+
 /** Reads the headers of an answer. */
 export function readLimitHeaders(headers: HeaderFields, epochMs: number): Announced {
   const now = httpDate(field(headers, 'date'), epochMs) ?? epochMs;
@@ -58,8 +60,8 @@ export function readLimitHeaders(headers: HeaderFields, epochMs: number): Announ
 }
 
 /**
- * How long to wait after a refusal: the delay that was asked for; without one, until each window that is used up is renewed. undefined
- * when the provider said neither.
+ * Returns how long to wait after a refusal: the delay that the provider asked for; without one, until every
+ * used-up window is renewed; undefined if it announced neither.
  */
 export function announcedWaitMs({ retryAfterMs: asked, windows }: Announced): number | undefined {
   if (asked !== undefined) return asked;
@@ -69,21 +71,10 @@ export function announcedWaitMs({ retryAfterMs: asked, windows }: Announced): nu
   return waits.length === 0 ? undefined : Math.max(...waits);
 }
 
-/** `RateLimit` and `RateLimit-Policy`. A policy without a state is a window too: it tells the limit. */
+/** Reads `RateLimit` and `RateLimit-Policy`. A policy without a state is a window too: it has the limit. */
 function standardWindows(headers: HeaderFields): AnnouncedWindow[] {
   const state = field(headers, 'ratelimit') ?? '';
-  const policies = new Map<string, Partial<AnnouncedWindow>>();
-  for (const { item, parameters } of listField(field(headers, 'ratelimit-policy') ?? '')) {
-    // Older drafts have the limit itself in the place of the name: `10;w=1, 50;w=60`.
-    const isNamed = typeof item === 'string';
-    const name = isNamed ? item : policies.size === 0 ? 'default' : `default ${policies.size + 1}`;
-    const unit = parameters.get('qu');
-    policies.set(name, {
-      ...(typeof unit === 'string' && { unit }),
-      ...optional('limit', count(isNamed ? parameters.get('q') : item)),
-      ...optional('perMs', seconds(parameters.get('w'))),
-    });
-  }
+  const policies = policiesOf(headers);
   const windows: AnnouncedWindow[] = [];
   for (const { item, parameters } of listField(state)) {
     const remaining = count(parameters.get('r'));
@@ -98,6 +89,22 @@ function standardWindows(headers: HeaderFields): AnnouncedWindow[] {
   return windows;
 }
 
+function policiesOf(headers: HeaderFields): Map<string, Partial<AnnouncedWindow>> {
+  const policies = new Map<string, Partial<AnnouncedWindow>>();
+  for (const { item, parameters } of listField(field(headers, 'ratelimit-policy') ?? '')) {
+    // Older drafts have the limit in place of the name: `10;w=1, 50;w=60`.
+    const isNamed = typeof item === 'string';
+    const name = isNamed ? item : policies.size === 0 ? 'default' : `default ${policies.size + 1}`;
+    const unit = parameters.get('qu');
+    policies.set(name, {
+      ...(typeof unit === 'string' && { unit }),
+      ...optional('limit', count(isNamed ? parameters.get('q') : item)),
+      ...optional('perMs', seconds(parameters.get('w'))),
+    });
+  }
+  return policies;
+}
+
 /** Draft 7: `limit=100, remaining=50, reset=5`. */
 function dictionaryWindow(state: string, policies: Map<string, Partial<AnnouncedWindow>>): AnnouncedWindow[] {
   const members = dictionaryField(state);
@@ -110,7 +117,7 @@ function dictionaryWindow(state: string, policies: Map<string, Partial<Announced
   return [{ name, unit: 'requests', ...policy, ...optional('limit', limit), remaining, ...reset }];
 }
 
-/** `x-ratelimit-remaining-tokens` (OpenAI and those who follow it) and `anthropic-ratelimit-tokens-remaining`. */
+/** `x-ratelimit-remaining-tokens` (OpenAI and its followers) and `anthropic-ratelimit-tokens-remaining`. */
 function unitWindows(headers: HeaderFields, now: number): AnnouncedWindow[] {
   return UNITS.flatMap((unit) => [
     ...threeHeaders(headers, now, 'openai', unit, (what) => `x-ratelimit-${what}-${unit}`),
@@ -134,7 +141,7 @@ function threeHeaders(
   unit: string,
   nameOf: (what: 'limit' | 'remaining' | 'reset' | 'reset-after') => string,
 ): AnnouncedWindow[] {
-  // `100, 100;w=60`: an older draft has the policy behind the limit.
+  // `100, 100;w=60`: an older draft has the policy after the limit.
   const limit = plainNumber(field(headers, nameOf('limit'))?.split(/[,;]/, 1)[0]?.trim());
   const remaining = plainNumber(field(headers, nameOf('remaining')));
   if (limit === undefined && remaining === undefined) return [];
@@ -162,7 +169,7 @@ function field(headers: HeaderFields, name: string): string | undefined {
   }
 }
 
-/** Not `-0`, which a structured field may hold, either. */
+/** `Math.abs` turns `-0`, which a structured field may hold, into 0. */
 function count(item: BareItem | undefined): number | undefined {
   return typeof item === 'number' && Number.isInteger(item) && item >= 0 ? Math.abs(item) : undefined;
 }

@@ -1,12 +1,13 @@
 /**
- * What a failed attempt means: worth another one, when, and for whom it matters.
+ * What a failed attempt means: whether and when it is worth another one, and whom it concerns.
  *
- * The chain of causes is searched from the outside in; the first error in it that has a sign known to verdict-tables.ts decides. Within
- * one error the most exact sign counts: codes of heddle, codes of the service, what the text says, the HTTP status, codes of
- * databases, codes of the network, the name. So a `TypeError: fetch failed` is what its cause is. Only when nothing in the chain is known,
- * a mistake of the task's own code (a TypeError and its like) is permanent, and anything else is transient.
+ * The chain of causes is searched from the outside in. The first error with a sign known to verdict-tables.ts
+ * decides. Within one error the most specific sign counts: codes of heddle, codes of the service, the text,
+ * the HTTP status, codes of databases, codes of the network, the name. So a `TypeError: fetch failed` is what
+ * its cause is. If nothing in the chain is known, a mistake in the task's own code (a TypeError and its like)
+ * is permanent, and anything else is transient.
  *
- * Pure and total: any value can be thrown, and none makes this throw.
+ * Pure and total: any value may have been thrown, and none makes `classifyError` throw.
  */
 
 import { OptionError } from '../../../protocol/errors.js';
@@ -19,46 +20,44 @@ import * as tables from './verdict-tables.js';
 
 const MAX_CAUSES = 5;
 const MAX_ERRORS = 20;
-/** Of several failures, of which one success would have been enough, the best prospect counts. */
+/** Where one success of several would have been enough, the failure with the best prospects counts. */
 const BY_PROSPECT: readonly Verdict['kind'][] = ['throttle', 'lock', 'transient', 'permanent'];
-const SCOPES: readonly unknown[] = ['task', 'account', 'lane'];
-const VERDICT_FIELDS = ['kind', 'delayMs', 'scope', 'isOverload', 'mayHaveHappened'];
+const SCOPES = ['task', 'account', 'lane'];
+
+type FieldCheck = readonly [isValid: (value: unknown) => boolean, expectation: string];
+
+/** What each field of a verdict may hold. */
+const VERDICT_FIELDS: Readonly<Record<keyof Verdict, FieldCheck>> = {
+  kind: [oneOf(BY_PROSPECT), `the kind ${quoted(BY_PROSPECT)}`],
+  delayMs: [(value) => Number.isFinite(value) && Number(value) >= 0, 'a `delayMs` of 0 or more milliseconds'],
+  scope: [oneOf(SCOPES), `the \`scope\` ${quoted(SCOPES)}`],
+  isOverload: [isFlag, 'true or false for `isOverload`'],
+  mayHaveHappened: [isFlag, 'true or false for `mayHaveHappened`'],
+};
 
 /**
- * What heddle makes of a failed attempt.
+ * Returns heddle's own verdict on a failed attempt.
  *
- * @param epochMs - the time of day, for headers that name a moment in answers without a date
+ * @param epochMs - ms since 1970, for headers that name a point in time in answers without a date
  */
 export function classifyError(error: unknown, epochMs: number): Verdict {
   try {
-    // A copy: a hook of the caller gets it, and must not change the tables.
+    // A copy, because the caller's `classify` gets it and must not change the tables.
     return { ...(inChain(error, epochMs, MAX_CAUSES) ?? whenUnknown(error)) };
   } catch {
-    // A proxy may throw whatever is asked of it.
-    return { ...tables.UNKNOWN_FAILURE };
+    // A proxy may throw at any access.
+    return { ...tables.NOT_DONE };
   }
 }
 
 /**
- * The verdict after the caller's `classify` was heard. What an answer leaves out stays as usual, except that a verdict of another kind
- * has the usual scope of its kind.
+ * Completes what the caller's `classify` returned. Fields that it leaves out stay as usual, except that a
+ * verdict of another kind has the usual scope of its kind.
+ *
+ * @throws {@link OptionError} HEDDLE_INVALID_OPTION
  */
 export function resolveVerdict(answer: Verdict | Verdict['kind'], usual: Verdict): Verdict {
-  const given: unknown = typeof answer === 'string' ? { kind: answer } : answer;
-  if (typeof given !== 'object' || given === null) throw nonsense('a verdict or its kind', answer);
-  if (typeof (given as { then?: unknown }).then === 'function')
-    throw nonsense('a verdict at once, not a promise', answer);
-  const { kind, delayMs, scope, isOverload, mayHaveHappened } = given as Verdict;
-  if (!BY_PROSPECT.includes(kind)) throw nonsense(`the kind ${quoted(BY_PROSPECT)}`, kind);
-  const unknown = Object.keys(given).find((name) => !VERDICT_FIELDS.includes(name));
-  if (unknown !== undefined) throw unknownField(unknown);
-  if (delayMs !== undefined && !(Number.isFinite(delayMs) && delayMs >= 0))
-    throw nonsense('a `delayMs` of 0 or more milliseconds', delayMs);
-  if (scope !== undefined && !SCOPES.includes(scope))
-    throw nonsense(`the \`scope\` ${quoted(SCOPES)}`, scope);
-  for (const [name, value] of Object.entries({ isOverload, mayHaveHappened }))
-    if (value !== undefined && typeof value !== 'boolean')
-      throw nonsense(`true or false for \`${name}\``, value);
+  const { kind, delayMs, scope, isOverload, mayHaveHappened } = checkedVerdict(answer);
   return {
     kind,
     delayMs: delayMs ?? (kind === 'permanent' ? undefined : usual.delayMs),
@@ -68,12 +67,34 @@ export function resolveVerdict(answer: Verdict | Verdict['kind'], usual: Verdict
   };
 }
 
+function checkedVerdict(answer: unknown): Verdict {
+  const given = typeof answer === 'string' ? { kind: answer } : answer;
+  if (typeof given !== 'object' || given === null) throw invalid('a verdict or its kind', answer);
+  if (typeof read(given, 'then') === 'function') throw invalid('a verdict at once, not a promise', answer);
+  const verdict = given as Verdict;
+  for (const [name, [isValid, expectation]] of Object.entries(VERDICT_FIELDS)) {
+    const value: unknown = verdict[name as keyof Verdict];
+    if ((value !== undefined || name === 'kind') && !isValid(value)) throw invalid(expectation, value);
+  }
+  const unknown = Object.keys(verdict).find((name) => !Object.hasOwn(VERDICT_FIELDS, name));
+  if (unknown !== undefined) throw unknownField(unknown);
+  return verdict;
+}
+
+function oneOf(choices: readonly unknown[]): FieldCheck[0] {
+  return (value) => choices.includes(value);
+}
+
+function isFlag(value: unknown): boolean {
+  return typeof value === 'boolean';
+}
+
 function inChain(error: unknown, epochMs: number, causesLeft: number): Verdict | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const signs = signsOf(error, epochMs);
   const verdict = ofSigns(signs);
   const isLast = causesLeft === 0;
-  if (verdict !== undefined && signs.status === undefined && isNetwork(signs) && !isLast)
+  if (verdict !== undefined && signs.status === undefined && ofNetwork(signs) !== undefined && !isLast)
     return ofSeveral(error, epochMs, causesLeft) ?? verdict;
   if (verdict !== undefined || isLast) return verdict;
   return inChain(read(error, 'cause'), epochMs, causesLeft - 1) ?? ofSeveral(error, epochMs, causesLeft);
@@ -103,12 +124,11 @@ function ofSigns(signs: Signs): Verdict | undefined {
   const { announced, status } = signs;
   const verdict = ofCodes(signs) ?? ofStatus(signs) ?? ofDatabase(signs) ?? ofNetwork(signs) ?? ofName(signs);
   if (announced.shouldRetry === undefined || verdict === undefined) return verdict;
-  if (!announced.shouldRetry)
-    return verdict.kind === 'permanent' ? verdict : { ...facts(verdict), kind: 'permanent' };
-  if (verdict.kind !== 'permanent') return verdict;
+  if ((verdict.kind === 'permanent') !== announced.shouldRetry) return verdict;
+  if (!announced.shouldRetry) return { ...verdict, kind: 'permanent', delayMs: undefined, scope: undefined };
   const usual = ofStatus(signs);
   if (usual !== undefined && usual.kind !== 'permanent') return usual;
-  return told((status ?? 0) >= 500 ? tables.OTHER_5XX : tables.REFUSED, announced);
+  return withDelay((status ?? 0) >= 500 ? tables.UNKNOWN : tables.NOT_DONE, announced);
 }
 
 function ofCodes(signs: Signs): Verdict | undefined {
@@ -120,18 +140,18 @@ function ofCodes(signs: Signs): Verdict | undefined {
     (code === undefined ? undefined : tables.SERVICE_CODES.get(code)) ??
     tables.TEXTS.find(([pattern]) => texts.some((text) => pattern.test(text)))?.[1];
   if (verdict === undefined) return undefined;
-  // Dataverse asks for a delay here as well; what helps is fewer calls at once, and the others need not wait.
+  // Dataverse asks for a delay here too. Fewer concurrent calls are what helps, so the others need not wait.
   if (code !== undefined && tables.DATAVERSE_CONCURRENCY.has(code))
-    return { ...told(verdict, announced), scope: 'task' };
-  return told(verdict, announced);
+    return { ...withDelay(verdict, announced), scope: 'task' };
+  return withDelay(verdict, announced);
 }
 
 function ofStatus(signs: Signs): Verdict | undefined {
   const { status, announced, texts } = signs;
   if (status === undefined) return undefined;
   if (status === 429 || (status === 403 && isLimit(signs))) return ofLimit(announced, texts);
-  const other = status < 500 ? tables.OTHER_4XX : tables.OTHER_5XX;
-  return told(tables.STATUS.get(status) ?? other, announced);
+  const other = status < 500 ? tables.PERMANENT : tables.UNKNOWN;
+  return withDelay(tables.STATUS.get(status) ?? other, announced);
 }
 
 /** GitHub answers 403 for its limits. */
@@ -143,7 +163,7 @@ function isLimit({ announced, texts }: Signs): boolean {
   );
 }
 
-/** Too many calls: in a time when the answer says until when, or at once when it says nothing. */
+/** Too many calls: per window if the answer says until when, else concurrently. */
 function ofLimit(announced: Announced, texts: readonly string[]): Verdict {
   const isSecondary = texts.some((text) => tables.SECONDARY_LIMIT_TEXT.test(text));
   const delayMs = announcedWaitMs(announced) ?? (isSecondary ? tables.SECONDARY_LIMIT_MS : undefined);
@@ -151,8 +171,8 @@ function ofLimit(announced: Announced, texts: readonly string[]): Verdict {
   return { kind: 'throttle', ...(delayMs !== undefined && { delayMs }), ...(isOverload && { isOverload }) };
 }
 
-/** A verdict with the delay that the answer asked for. A provider that is overloaded and says until when means all of its callers. */
-function told(verdict: Verdict, announced: Announced): Verdict {
+/** Adds the delay that the answer asked for. It concerns the whole account if the provider is overloaded. */
+function withDelay(verdict: Verdict, announced: Announced): Verdict {
   const isThrottle = verdict.kind === 'throttle';
   if (!isThrottle && verdict.kind !== 'transient') return verdict;
   const delayMs = isThrottle ? announcedWaitMs(announced) : announced.retryAfterMs;
@@ -162,15 +182,15 @@ function told(verdict: Verdict, announced: Announced): Verdict {
 
 function ofDatabase({ codes, errno, sqliteCode, innerCode }: Signs): Verdict | undefined {
   for (const code of codes) {
-    if (code === tables.PRISMA_RAW_QUERY) return sqlVerdict(innerCode ?? '') ?? tables.OTHER_PRISMA;
+    if (code === tables.PRISMA_RAW_QUERY) return sqlVerdict(innerCode ?? '') ?? tables.PERMANENT;
     const verdict = tables.SQL_CODES.get(code);
     if (verdict !== undefined) return verdict;
-    if (tables.PRISMA_CODE.test(code)) return tables.OTHER_PRISMA;
+    if (tables.PRISMA_CODE.test(code)) return tables.PERMANENT;
   }
   const byNumber = errno === undefined ? undefined : tables.MYSQL_NUMBERS.get(errno);
   if (byNumber !== undefined) return byNumber;
   // The lower eight bits are the primary result code.
-  if (sqliteCode !== undefined && tables.SQLITE_LOCKS.has(sqliteCode & 0xff)) return tables.SQLITE_LOCK;
+  if (sqliteCode !== undefined && tables.SQLITE_LOCKS.has(sqliteCode & 0xff)) return tables.LOCK;
   return codes.map(sqlVerdict).find((verdict) => verdict !== undefined);
 }
 
@@ -180,54 +200,48 @@ function sqlVerdict(code: string): Verdict | undefined {
   return tables.SQL_CLASSES.get(code.slice(0, 2));
 }
 
-function isNetwork({ codes }: Signs): boolean {
-  return codes.some((code) => tables.NETWORK_CODES.has(code));
-}
-
-function ofNetwork({ codes, syscall }: Signs): Verdict | undefined {
+function ofNetwork({ codes, syscall = '' }: Signs): Verdict | undefined {
   const code = codes.find((each) => tables.NETWORK_CODES.has(each));
   if (code === undefined) return undefined;
-  return syscall !== undefined && tables.CONNECTING.has(syscall)
-    ? tables.NOT_CONNECTED
-    : tables.NETWORK_CODES.get(code);
+  if (tables.CONNECTING.has(syscall)) return tables.NOT_DONE;
+  const verdict = tables.NETWORK_CODES.get(code);
+  const isOnItsWay = tables.TRANSFERRING.has(syscall) && verdict === tables.NOT_DONE;
+  return isOnItsWay ? tables.UNKNOWN : verdict;
 }
 
 function ofName({ name }: Signs): Verdict | undefined {
-  return tables.TIMEOUT_NAMES.has(name) ? tables.TIMEOUT : undefined;
+  return tables.TIMEOUT_NAMES.has(name) ? tables.TIMED_OUT : undefined;
 }
 
 function whenUnknown(error: unknown): Verdict {
-  if (!tables.PROGRAMMING_ERRORS.has(String(read(error, 'name')))) return tables.UNKNOWN_FAILURE;
-  if (tables.FETCH_MESSAGES.has(String(read(error, 'message')))) return tables.UNKNOWN_OUTCOME;
+  if (!tables.PROGRAMMING_ERRORS.has(String(read(error, 'name')))) return tables.NOT_DONE;
+  if (tables.FETCH_MESSAGES.has(String(read(error, 'message')))) return tables.UNKNOWN;
   let cause = read(error, 'cause');
   for (let depth = 0; depth < MAX_CAUSES && cause !== undefined; depth++) {
-    if (read(cause, 'code') !== undefined) return tables.UNKNOWN_FAILURE;
+    if (read(cause, 'code') !== undefined) return tables.NOT_DONE;
     cause = read(cause, 'cause');
   }
-  return tables.PROGRAMMING_ERROR;
-}
-
-function facts({ isOverload, mayHaveHappened }: Verdict): Partial<Verdict> {
-  return { ...(isOverload && { isOverload }), ...(mayHaveHappened && { mayHaveHappened }) };
+  return tables.PERMANENT;
 }
 
 function quoted(choices: readonly unknown[]): string {
   return choices.map((choice) => JSON.stringify(choice)).join(' or ');
 }
 
-function nonsense(expectation: string, value: unknown): OptionError {
+function invalid(expectation: string, value: unknown): OptionError {
+  const hint = "return the second argument to keep heddle's own verdict";
   return new OptionError(
     'lane.classify',
-    `Expected \`lane.classify\` to answer ${expectation}, got ${describe(value)}; answer the second argument to leave it as usual`,
+    `Expected \`lane.classify\` to return ${expectation}, got ${describe(value)}; ${hint}`,
   );
 }
 
 function unknownField(name: string): OptionError {
-  const meant = nearest(name, VERDICT_FIELDS);
-  const mend =
-    meant === undefined ? `a verdict has ${VERDICT_FIELDS.join(', ')}` : `did you mean \`${meant}\`?`;
+  const fields = Object.keys(VERDICT_FIELDS);
+  const meant = nearest(name, fields);
+  const hint = meant === undefined ? `a verdict has ${fields.join(', ')}` : `did you mean \`${meant}\`?`;
   return new OptionError(
     'lane.classify',
-    `\`lane.classify\` answered a verdict with unknown \`${name}\`; ${mend}`,
+    `\`lane.classify\` returned a verdict with unknown \`${name}\`; ${hint}`,
   );
 }

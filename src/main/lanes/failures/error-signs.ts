@@ -1,9 +1,9 @@
 /**
- * The signs by which a failure can be recognised, found in errors of any library.
+ * Collects the signs by which a failure can be recognised, from errors of any library.
  *
- * Errors are looked at as plain data: they may come from another thread, where they lost their class and kept their own enumerable
- * fields. Each sign has several places, since each client library has its own; an error may lack all of them. Nothing here judges,
- * and no getter that throws does harm.
+ * Errors are read as plain data: one from another thread has lost its class and kept its own enumerable
+ * fields. Each client library has its own place for a sign; an error may lack all of them. Nothing here
+ * judges, and a getter that throws does no harm.
  */
 
 import { limitHeadersOf } from '../../../protocol/limit-headers.js';
@@ -14,9 +14,9 @@ export interface Signs {
   readonly name: string;
   /** Codes of the error itself. */
   readonly codes: readonly string[];
-  /** Codes of the error and of the body of an answer, and the name. */
+  /** Codes of the error and of the answer's body, and the error's name. */
   readonly serviceCodes: readonly string[];
-  /** The HTTP status of a failure, 400 to 599. */
+  /** HTTP status, 400 to 599. */
   readonly status: number | undefined;
   readonly announced: Announced;
   readonly errno: number | undefined;
@@ -24,9 +24,9 @@ export interface Signs {
   readonly sqliteCode: number | undefined;
   /** The system call that failed. */
   readonly syscall: string | undefined;
-  /** Code of the database behind Prisma. */
+  /** Code of the database that Prisma used. */
   readonly innerCode: string | undefined;
-  /** What it says, what a command printed, what the body of an answer says. */
+  /** Messages of the error and of the answer's body, and what a command printed. */
   readonly texts: readonly string[];
 }
 
@@ -34,7 +34,7 @@ const CODE_FIELDS = ['code', 'errorCode', 'errorcode', 'sqlState', 'sqlstate'];
 const BODY_CODE_FIELDS = ['code', 'type', 'errorCode', 'errorcode', 'Code', '__type', 'reason'];
 const STATUS_FIELDS = ['status', 'statusCode'];
 const BODY_FIELDS = ['error', 'body', 'details', 'data', 'responseBody'];
-/** Members of a list of errors in a body that are looked at. */
+/** Only this many errors of a list in a body are read. */
 const MAX_LISTED = 5;
 
 /** Collects the signs of an error. */
@@ -42,7 +42,7 @@ export function signsOf(error: object, epochMs: number): Signs {
   const response = read(error, 'response');
   const bodies = bodiesOf(error, response);
   const name = text(read(error, 'name')) ?? '';
-  // As numbers, these are exit codes, or codes of some other service.
+  // A number here is an exit code, or a code of another service.
   const codes = CODE_FIELDS.flatMap((field) => text(read(error, field)) ?? []);
   const headers = [
     read(error, 'headers'),
@@ -73,7 +73,7 @@ export function signsOf(error: object, epochMs: number): Signs {
   };
 }
 
-/** A field of any value; undefined where there is none, or none that can be read. */
+/** Returns a field of any value; undefined if it has none that can be read. */
 export function read(target: unknown, name: string): unknown {
   if (typeof target !== 'object' || target === null) return undefined;
   try {
@@ -83,14 +83,14 @@ export function read(target: unknown, name: string): unknown {
   }
 }
 
-/** The bodies of an answer, and the objects within that describe the error. */
+/** Returns the bodies of an answer, and the objects in them that describe the error. */
 function bodiesOf(error: object, response: unknown): object[] {
   const outer = [
     ...BODY_FIELDS.map((name) => read(error, name)),
     read(response, 'data'),
     read(response, 'body'),
   ].map(parsed);
-  // The error of GraphQL clients has the `errors` of the answer; those of an AggregateError are failures of their own.
+  // GraphQL clients keep the `errors` of the answer; those of an AggregateError are failures of their own.
   const listed = list(read(error, 'errors')).filter((each) => !(each instanceof Error));
   const inner = outer.flatMap((body) => [read(body, 'error'), ...list(read(body, 'errors'))]);
   return [...outer, ...listed, ...inner].filter((body) => typeof body === 'object' && body !== null);
@@ -114,7 +114,7 @@ function codesIn(target: object, fields: readonly string[]): string[] {
     const value = read(target, field);
     if (typeof value === 'number') return [String(value)];
     if (typeof value !== 'string') return [];
-    // AWS: `com.amazonaws.dynamodb#ThrottlingException`. Dataverse: hexadecimal, in any case.
+    // AWS: `com.amazonaws.dynamodb#ThrottlingException`. Dataverse: hexadecimal in either case.
     const code = value.slice(value.lastIndexOf('#') + 1);
     return [code.startsWith('0x') ? code.toLowerCase() : code];
   });
@@ -126,7 +126,7 @@ function statusOf(error: object, response: unknown): number | undefined {
     ...STATUS_FIELDS.map((field) => read(response, field)),
     read(read(error, '$metadata'), 'httpStatusCode'),
   ];
-  // Less than 400 is the exit code of a process, or an answer that was no failure.
+  // Below 400 it is the exit code of a process, or no failure.
   return places.map(Number).find((status) => Number.isInteger(status) && status >= 400 && status <= 599);
 }
 

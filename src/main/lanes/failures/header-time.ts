@@ -1,13 +1,14 @@
 /**
- * Numbers and times as headers write them.
+ * Reads numbers and times in headers.
  *
- * Each function answers undefined for whatever it cannot read exactly; nothing is guessed, nothing throws, and no answer is negative or
- * infinite. `Date.parse` alone will not do: it takes an asctime date, which means GMT, for local time, and "soon 5" for a day in May.
+ * Each function returns undefined for what it cannot read exactly. None guesses or throws, and no result is
+ * negative or infinite. `Date.parse` alone will not do: it reads an asctime date, which means GMT, as local
+ * time, and "soon 5" as a day in May.
  */
 
-/** What exceeds this is no time, in ms, and no limit. */
+/** A larger number is neither a time in ms nor a limit. */
 const MOST = Number.MAX_SAFE_INTEGER;
-/** From here on a number is a moment, not a duration: seconds since 1970 (a duration of 31 years), then ms since 1970. */
+/** From here on a number is a point in time: seconds since 1970 (not 31 years), then ms since 1970. */
 const EPOCH_SECONDS = 1e9;
 const EPOCH_MS = 1e11;
 /** The year 5138. */
@@ -30,18 +31,18 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** A decimal number without sign and exponent. */
+/** Reads a decimal number without sign and exponent. */
 export function plainNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+(?:\.\d+)?$/.test(text) ? usable(Number(text)) : undefined;
 }
 
-/** A number of seconds, in ms. */
+/** Reads a number of seconds, as ms. */
 export function secondsMs(text: string | undefined): number | undefined {
   const seconds = plainNumber(text);
   return seconds === undefined ? undefined : usable(seconds * 1000);
 }
 
-/** An HTTP date in any of its three forms, in ms since 1970. */
+/** Reads an HTTP date in any of its three forms, as ms since 1970. */
 export function httpDate(text: string | undefined, epochMs: number): number | undefined {
   if (text === undefined) return undefined;
   const imf = IMF_DATE.exec(text);
@@ -50,19 +51,19 @@ export function httpDate(text: string | undefined, epochMs: number): number | un
   if (asctime !== null) return utc(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6));
   const rfc850 = RFC850_DATE.exec(text);
   if (rfc850 === null) return undefined;
-  // Two digits that would be more than 50 years ahead mean the century before (RFC 9110).
+  // A year more than 50 years ahead means the century before (RFC 9110).
   const thisYear = new Date(epochMs).getUTCFullYear();
   let year = thisYear - (thisYear % 100) + Number(rfc850[3]);
   if (year > thisYear + 50) year -= 100;
   return utc(String(year), rfc850[2], rfc850[1], rfc850.slice(4));
 }
 
-/** `Retry-After`: seconds or an HTTP date. */
+/** Reads `Retry-After`: seconds or an HTTP date. */
 export function retryAfterMs(text: string | undefined, epochMs: number): number | undefined {
   return secondsMs(text) ?? from(httpDate(text, epochMs), epochMs);
 }
 
-/** A duration of one or more parts, `6m0s` or `12ms`; a number alone is seconds. */
+/** Reads a duration of one or more parts, `6m0s` or `12ms`; a plain number means seconds. */
 export function durationMs(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   let total = 0;
@@ -74,7 +75,10 @@ export function durationMs(text: string | undefined): number | undefined {
   return end > 0 && end === text.length ? usable(total) : secondsMs(text);
 }
 
-/** When a window ends, in whatever form: seconds, seconds or ms since 1970, a duration, RFC 3339, an HTTP date. As ms from now. */
+/**
+ * Reads when a window ends, as ms from now. Forms: seconds, seconds or ms since 1970, a duration, RFC 3339,
+ * an HTTP date.
+ */
 export function resetMs(text: string | undefined, epochMs: number): number | undefined {
   const number = plainNumber(text);
   if (number !== undefined && number >= EPOCH_SECONDS) {

@@ -1,15 +1,15 @@
 /**
- * Structured fields, RFC 9651: as much of them as `RateLimit` and `RateLimit-Policy` need.
+ * Parses structured fields (RFC 9651), as far as `RateLimit` and `RateLimit-Policy` need them.
  *
- * A field is a list of items with parameters, `"burst";q=100;w=60, "daily";q=1000;w=86400`, or, in older drafts, a dictionary,
- * `limit=100, remaining=50, reset=5`. Inner lists do not occur. A field with a mistake anywhere is no field: the standard forbids to
- * use the part before the mistake.
+ * A field is a list of items with parameters, `"burst";q=100;w=60, "daily";q=1000;w=86400`; in older drafts
+ * it is a dictionary, `limit=100, remaining=50, reset=5`. Inner lists do not occur. A field with an error
+ * anywhere yields nothing: the standard forbids using the part before the error.
  */
 
 /** A number, a boolean, or a text: a string, a token, or bytes in base64. */
 export type BareItem = number | boolean | string;
 
-/** A member of a list, or of a dictionary, with the parameters behind it. */
+/** A member of a list or a dictionary, with its parameters. */
 export interface FieldMember {
   readonly item: BareItem;
   readonly parameters: ReadonlyMap<string, BareItem>;
@@ -24,12 +24,12 @@ const BOOLEAN = /\?([01])/y;
 
 class Malformed extends Error {}
 
-/** The members of a list; none when there is a mistake in it. */
+/** Returns the members of a list; none if it is malformed. */
 export function listField(text: string): readonly FieldMember[] {
   return membersOf(text, (reader) => reader.member());
 }
 
-/** The members of a dictionary; none when there is a mistake in it. The last member of a name counts. */
+/** Returns the members of a dictionary; none if it is malformed. The last member of a name counts. */
 export function dictionaryField(text: string): ReadonlyMap<string, FieldMember> {
   return new Map(
     membersOf(text, (reader): [string, FieldMember] => {
@@ -58,7 +58,7 @@ function membersOf<T>(text: string, read: (reader: Reader) => T): T[] {
   }
 }
 
-/** A place in the text of a field. */
+/** A position in the text of a field. */
 class Reader {
   readonly #text: string;
   #at = 0;

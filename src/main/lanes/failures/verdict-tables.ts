@@ -1,17 +1,17 @@
 /**
- * What the codes, names and texts of failures mean: the tables behind classify.ts.
+ * The tables of classify.ts: what the codes, names and texts of failures mean.
  *
- * The classes of failure and the verdicts that stand for them:
+ * The classes of failure and their verdicts:
  *
  * - throttled: `throttle`; the account waits.
- * - overloaded: `transient` with `isOverload`; fewer calls at once, nobody waits.
- * - conflict (a lock, a deadlock, a serialization failure): `lock`. The provider is well, so no breaker may count it.
+ * - overloaded: `transient` with `isOverload`; fewer concurrent calls, and no pause.
+ * - conflict (a lock, a deadlock, a serialization failure): `lock`; no breaker counts it.
  * - transient, nothing sent or nothing done: `transient`.
  * - transient, outcome unknown: `transient` with `mayHaveHappened`.
- * - authorization, and whatever is wrong with the request: `permanent`, for this task only.
+ * - authorization, and any other fault of the request: `permanent`, for this task only.
  * - quota, or the bill: `permanent`, for the account.
  *
- * Codes of providers' bodies are a table of their own: a `code` that somebody's API made up must not be taken for one of a database.
+ * Codes in the bodies of answers have a table of their own: an API may use the code of a database.
  */
 
 import type { Verdict } from '../lane-options.js';
@@ -20,31 +20,24 @@ type Table = ReadonlyMap<string, Verdict>;
 
 const THROTTLE: Verdict = { kind: 'throttle' };
 const OVERLOAD: Verdict = { kind: 'transient', isOverload: true };
-const LOCK: Verdict = { kind: 'lock' };
-const NOT_DONE: Verdict = { kind: 'transient' };
-const UNKNOWN: Verdict = { kind: 'transient', mayHaveHappened: true };
-const TIMED_OUT: Verdict = { kind: 'transient', isOverload: true, mayHaveHappened: true };
-const PERMANENT: Verdict = { kind: 'permanent' };
+export const LOCK: Verdict = { kind: 'lock' };
+/** Nothing was sent or nothing was done; also a failure about which nothing is known. */
+export const NOT_DONE: Verdict = { kind: 'transient' };
+/** The call failed at an unknown point on its way. */
+export const UNKNOWN: Verdict = { kind: 'transient', mayHaveHappened: true };
+export const TIMED_OUT: Verdict = { kind: 'transient', isOverload: true, mayHaveHappened: true };
+export const PERMANENT: Verdict = { kind: 'permanent' };
 const NO_QUOTA: Verdict = { kind: 'permanent', scope: 'account' };
 
 function table(...rows: readonly (readonly [Verdict, string])[]): Table {
   return new Map(rows.flatMap(([verdict, codes]) => codes.split(/\s+/).map((code) => [code, verdict])));
 }
 
-/** A failure about which nothing is known. */
-export const UNKNOWN_FAILURE: Verdict = NOT_DONE;
-/** A call that failed on its way, nobody knows where. */
-export const UNKNOWN_OUTCOME: Verdict = UNKNOWN;
-
-/** A mistake in the code of the task: it will make it again. */
-export const PROGRAMMING_ERROR: Verdict = PERMANENT;
-export const PROGRAMMING_ERRORS: ReadonlySet<string> = new Set([
-  'TypeError',
-  'RangeError',
-  'SyntaxError',
-  'ReferenceError',
-]);
-/** Messages of `fetch` that come with a TypeError and mean the network. */
+/** Mistakes in the task's code: the next attempt would fail as well. */
+export const PROGRAMMING_ERRORS: ReadonlySet<string> = new Set(
+  'TypeError RangeError SyntaxError ReferenceError'.split(' '),
+);
+/** Messages with which the TypeErrors of `fetch` mean the network. */
 export const FETCH_MESSAGES: ReadonlySet<string> = new Set(['fetch failed', 'terminated']);
 
 /** Codes of heddle itself. */
@@ -54,12 +47,12 @@ export const HEDDLE_CODES: Table = table(
   [
     PERMANENT,
     `HEDDLE_INVALID_OPTION HEDDLE_TASK_MODULE_NOT_FOUND HEDDLE_TASK_MODULE_INVALID HEDDLE_TASK_MODULE_LOAD
-    HEDDLE_TYPESCRIPT_UNSUPPORTED HEDDLE_NOT_CLONEABLE HEDDLE_INPUT_TRANSFERRED HEDDLE_SERVICE_UNAVAILABLE HEDDLE_INTERRUPTED
-    HEDDLE_ABORTED HEDDLE_DEADLINE HEDDLE_CLOSED HEDDLE_INTERNAL`,
+    HEDDLE_TYPESCRIPT_UNSUPPORTED HEDDLE_NOT_CLONEABLE HEDDLE_INPUT_TRANSFERRED HEDDLE_SERVICE_UNAVAILABLE
+    HEDDLE_INTERRUPTED HEDDLE_ABORTED HEDDLE_DEADLINE HEDDLE_CLOSED HEDDLE_INTERNAL`,
   ],
 );
 
-/** HTTP status. What is not here: 4xx is permanent, 5xx transient with an unknown outcome. 429 and 403 depend on more than the status. */
+/** HTTP status; other 4xx are permanent, other 5xx unknown. 429 and 403 depend on more than the status. */
 export const STATUS: ReadonlyMap<number, Verdict> = new Map([
   [401, { kind: 'permanent', scope: 'task' }],
   [403, { kind: 'permanent', scope: 'task' }],
@@ -72,17 +65,14 @@ export const STATUS: ReadonlyMap<number, Verdict> = new Map([
   [511, PERMANENT],
   [529, OVERLOAD],
 ]);
-export const OTHER_4XX: Verdict = PERMANENT;
-export const OTHER_5XX: Verdict = UNKNOWN;
-/** The provider turned the call away before it did anything. */
-export const REFUSED: Verdict = NOT_DONE;
 
-/** Codes that providers put into the body of an answer, or SDKs into the name or the code of an error. */
+/** Codes in the body of an answer, or in the name or the code of an SDK's error. */
 export const SERVICE_CODES: Table = table(
   [NO_QUOTA, 'insufficient_quota billing_hard_limit_reached billing_not_active'],
   [THROTTLE, 'rate_limit_exceeded rate_limit_error RATE_LIMITED'],
   [OVERLOAD, 'overloaded_error'],
-  // Dataverse, as text and as the signed number of older APIs: requests, execution time; calls at once; a lock of the environment.
+  // Dataverse, as text and as the signed number of older APIs: requests and execution time; concurrent calls;
+  // a lock of the environment.
   [THROTTLE, '0x80072322 -2147015902 0x80072321 -2147015903'],
   [OVERLOAD, '0x80072326 -2147015898'],
   [LOCK, '0x80071151 -2147020463'],
@@ -90,39 +80,41 @@ export const SERVICE_CODES: Table = table(
   [
     THROTTLE,
     `BandwidthLimitExceeded EC2ThrottledException LimitExceededException PriorRequestNotComplete
-    ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException SlowDown
-    ThrottledException Throttling ThrottlingException TooManyRequestsException TransactionInProgressException`,
+    ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException
+    SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException
+    TransactionInProgressException`,
   ],
 );
 
-/** The codes of Dataverse within a text: command line tools print them. */
+/** The codes of Dataverse within a text, as command line tools print them. */
 export const DATAVERSE_CODE: RegExp = /\b0x8007(?:2321|2322|2326|1151)\b/i;
-/** The limit of calls at once. */
+/** The limit of concurrent calls. */
 export const DATAVERSE_CONCURRENCY: ReadonlySet<string> = new Set(['0x80072326', '-2147015898']);
 
 /** Codes of sockets, name resolution, TLS, undici. */
 export const NETWORK_CODES: Table = table(
-  [NOT_DONE, 'ECONNREFUSED ENOTFOUND EAI_AGAIN UND_ERR_CONNECT_TIMEOUT'],
+  [NOT_DONE, 'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH UND_ERR_CONNECT_TIMEOUT'],
   [
     UNKNOWN,
-    `ECONNRESET EPIPE ECONNABORTED ETIMEDOUT ESOCKETTIMEDOUT EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN ENETRESET ENOTCONN
+    `ECONNRESET EPIPE ECONNABORTED ETIMEDOUT ESOCKETTIMEDOUT EHOSTDOWN ENETDOWN ENETRESET ENOTCONN
     ERR_STREAM_PREMATURE_CLOSE ERR_HTTP2_STREAM_ERROR ERR_HTTP2_SESSION_ERROR ERR_HTTP2_GOAWAY_SESSION
-    ERR_SOCKET_CLOSED ERR_SOCKET_CONNECTION_TIMEOUT UND_ERR_SOCKET UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT
-    UND_ERR_RES_CONTENT_LENGTH_MISMATCH UND_ERR_DESTROYED UND_ERR_CLOSED`,
+    ERR_SOCKET_CLOSED ERR_SOCKET_CONNECTION_TIMEOUT UND_ERR_SOCKET UND_ERR_HEADERS_TIMEOUT
+    UND_ERR_BODY_TIMEOUT UND_ERR_RES_CONTENT_LENGTH_MISMATCH UND_ERR_DESTROYED UND_ERR_CLOSED`,
   ],
   [
     PERMANENT,
-    `ERR_INVALID_URL ERR_TLS_CERT_ALTNAME_INVALID CERT_HAS_EXPIRED DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE UND_ERR_INVALID_ARG UND_ERR_NOT_SUPPORTED UND_ERR_REQ_CONTENT_LENGTH_MISMATCH`,
+    `ERR_INVALID_URL ERR_TLS_CERT_ALTNAME_INVALID CERT_HAS_EXPIRED DEPTH_ZERO_SELF_SIGNED_CERT
+    SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_VERIFY_LEAF_SIGNATURE UND_ERR_INVALID_ARG UND_ERR_NOT_SUPPORTED
+    UND_ERR_REQ_CONTENT_LENGTH_MISMATCH`,
   ],
 );
-/** A failure while a connection is made: whatever its code, nothing was sent. */
-export const NOT_CONNECTED: Verdict = NOT_DONE;
+/** System calls that make a connection: whatever the code, nothing was sent. */
 export const CONNECTING: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
+/** System calls on an open connection: the request may have arrived, whatever the code. */
+export const TRANSFERRING: ReadonlySet<string> = new Set(['read', 'write']);
 
-/** Names of errors that mean: it took too long, or was called off on its way. */
+/** Names of errors for calls that took too long or were aborted. */
 export const TIMEOUT_NAMES: ReadonlySet<string> = new Set(['AbortError', 'TimeoutError']);
-export const TIMEOUT: Verdict = TIMED_OUT;
 
 /** SQLSTATE, codes of MySQL, SQLite, Prisma. */
 export const SQL_CODES: Table = table(
@@ -143,7 +135,7 @@ export const SQL_CODES: Table = table(
   [NOT_DONE, 'P1001 P1002'],
   [UNKNOWN, 'P1008 P1017 P2028'],
 );
-/** By the first two characters of a SQLSTATE: connections; what is wrong with the statement, its data or its rights. */
+/** By the first two characters of a SQLSTATE: connections; faults of the statement, data or rights. */
 export const SQL_CLASSES: Table = table([UNKNOWN, '08'], [PERMANENT, '0A 21 22 23 26 28 2B 2F 3D 3F 42 44']);
 export const SQLSTATE: RegExp = /^[0-9A-Z]{5}$/;
 /** `errno` of MySQL; those of the system are negative. */
@@ -159,36 +151,32 @@ export const MYSQL_NUMBERS: ReadonlyMap<number, Verdict> = new Map([
   [2013, UNKNOWN],
 ]);
 /** Primary result codes of SQLite, in `errcode` of node:sqlite: busy, locked. */
-export const SQLITE_LOCK: Verdict = LOCK;
 export const SQLITE_LOCKS: ReadonlySet<number> = new Set([5, 6]);
 /** `SQLITE_BUSY_SNAPSHOT` → `SQLITE_BUSY`. */
 export const SQLITE_CODE: RegExp = /^SQLITE_[A-Z]+/;
 export const PRISMA_CODE: RegExp = /^P[1-6]\d{3}$/;
-/** Raw query failed: the code of the database stands in `meta`. */
+/** A raw query failed: `meta` has the code of the database. */
 export const PRISMA_RAW_QUERY = 'P2010';
-export const OTHER_PRISMA: Verdict = PERMANENT;
 
-/** Texts, for those who have no codes. */
+/** Messages, where there is no code. */
 export const TEXTS: readonly (readonly [RegExp, Verdict])[] = [
   // Terraform, whose exit code is 1 for everything.
   [/Error acquiring the state lock|Error locking state/, LOCK],
-  // Dataverse, where the code was lost on the way.
+  // Dataverse, where the code was lost.
   [
-    /Cannot start (?:another|the requested operation) \[\w+\] because there is (?:a previous|another) \[\w+\] running/,
+    /Cannot start (?:another|the requested operation) \[\w+\] because there is (?:a previous|another) \[/,
     LOCK,
   ],
   // Pools of pg, Knex and Prisma: nothing was sent.
-  [
-    /timeout exceeded when trying to connect|Timeout acquiring a connection|Unable to start a transaction in the given time/,
-    OVERLOAD,
-  ],
+  [/timeout exceeded when trying to connect|Timeout acquiring a connection/, OVERLOAD],
+  [/Unable to start a transaction in the given time/, OVERLOAD],
   // OpenAI's and Anthropic's SDK.
   [/^Request timed out\.?$/, TIMED_OUT],
 ];
-/** Of the two limits of GitHub, and of whoever else answers 403 for a limit. */
+/** Messages of a 403 that means a limit, as GitHub sends it. */
 export const LIMIT_TEXT: RegExp = /rate limit exceeded|secondary rate limit|abuse detection/i;
 export const SECONDARY_LIMIT_TEXT: RegExp = /secondary rate limit|abuse detection/i;
-/** GitHub asks for at least a minute where it gives no header. */
+/** GitHub asks for at least a minute if it sends no header. */
 export const SECONDARY_LIMIT_MS = 60_000;
-/** A limit of calls at once, not of calls in a time. */
+/** A limit of concurrent calls, not of calls per window. */
 export const CONCURRENCY_TEXT: RegExp = /\bconcurren(?:t|cy)\b/i;

@@ -1,24 +1,27 @@
 /**
- * Concurrency that follows what a provider can bear.
+ * Concurrency that adapts to what a provider can handle.
  *
- * 1. Hold the first limit until BASELINE_CALLS calls gave a latency to compare with.
+ * 1. Hold the first limit until BASELINE_CALLS calls have given a latency to compare with.
  * 2. Slow start, +1/2 for each call, until the first sign of overload.
- * 3. A sign of overload cuts the limit by a tenth, once for all calls in flight: those that were sent before the cut tell of the same
- *    overload. Then it grows back along a cubic curve: fast to where it was bad, slowly past it (CUBIC, RFC 9438), at least 1/8 and at most
- *    half of itself in a round trip.
- * 4. It never grows while less than half of it is used: then nothing is learned about the rest.
- * 5. The latency guard, for providers that slow down instead of refusing. A window of max(GUARD_CALLS, limit) calls whose mean latency
- *    exceeds CREEP_AT times the baseline slows the growth; one that exceeds PROBE_AT times, or every PROBE_EVERY windows, starts a probe: the
- *    limit is lowered by a quarter for one window. If throughput falls as well, the latency was not our queue: the baseline was wrong, and
- *    the limit comes back. If it does not fall, the calls only queued there, and Little's law gives the limit that is enough.
- *    The more uneven the calls, the less a window tells, and the more must be left of the throughput before the limit is lowered: the price
- *    is a longer queue at providers of uneven calls that never refuse.
+ * 3. A sign of overload cuts the limit by a tenth, once for all calls in flight: calls that were sent before
+ *    the cut report the same overload. Then the limit grows back along a cubic curve: fast to where it was
+ *    cut, slowly past it (CUBIC, RFC 9438), by at least 1/8 and at most half of itself per round trip.
+ * 4. It never grows while less than half of it is used, since nothing is then known about the rest.
+ * 5. The latency guard is for providers that slow down instead of refusing. A window of max(GUARD_CALLS,
+ *    limit) calls whose mean latency exceeds CREEP_AT times the baseline slows the growth. One that exceeds
+ *    PROBE_AT times, or every PROBE_EVERY windows, starts a probe: the limit is lowered by a quarter for one
+ *    window. If throughput falls as well, the latency was not caused by queueing: the baseline was wrong, and
+ *    the limit is restored. If it does not fall, calls were only queueing, and Little's law gives the limit
+ *    that is enough. The more uneven the calls, the less a window shows, and the more of the throughput must
+ *    remain before the limit is lowered. The price is a longer queue at providers with uneven calls that
+ *    never refuse.
  *
- * Rejected: a limit steered by latency alone (Vegas, Gradient2) takes the variance of the calls, or a slower provider, for a queue; and a
- * cut for each refusal, without regard to when it was sent, answers one overload with ten.
+ * Rejected: a limit steered by latency alone (Vegas, Gradient2) mistakes uneven calls, or a slower provider,
+ * for a queue. A cut for each refusal, regardless of when the call was sent, answers one overload with ten
+ * cuts.
  *
- * The baseline never rises but by a probe, so a latency that creeps up is not taken for normal. Invariant: `limit` is whole, and from min to
- * max. Pure: the clock is given, in ms, and must not go back.
+ * Only a probe raises the baseline, so a slowly rising latency never becomes normal. Invariant: `limit` is an
+ * integer from min to max. Pure: the clock is passed in, in ms, and must not go back.
  */
 
 import { LatencyWindow, type WindowSummary } from './latency-window.js';
@@ -31,8 +34,8 @@ export interface ResolvedAdaptive {
 }
 
 /**
- * A call that ended: answered, or ended by overload. Calls that failed otherwise must be left out: a refusal after a millisecond says nothing
- * about latency.
+ * A call that was answered, or that failed by overload. Leave out other failures: a refusal after a
+ * millisecond says nothing about latency.
  */
 export interface EndedCall {
   readonly now: number;
@@ -46,7 +49,7 @@ export interface EndedCall {
 const BASELINE_CALLS = 10;
 const SLOW_START = 0.5;
 const CUT = 0.9;
-/** Of the cubic curve, with time in units of CUBIC_ROUND_TRIPS round trips. */
+/** Steepness of the cubic curve, with time in units of CUBIC_ROUND_TRIPS round trips. */
 const CUBIC = 0.4;
 const CUBIC_ROUND_TRIPS = 2;
 const LEAST_GROWTH = 1 / 8;
@@ -57,47 +60,47 @@ const CREEP_AT = 1.3;
 const PROBE_AT = 2;
 const PROBE_EVERY = 30;
 const PROBE_CUT = 0.75;
-/** How long a probe waits until the calls from before it are gone, in round trips. */
+/** How long a probe waits for earlier calls to end, in round trips. */
 const PROBE_SETTLE = 1.5;
-/** Throughput below this part of the one before the probe has fallen: half of what was taken from the limit. It leaves an eighth to chance. */
+/** Throughput below this share of the previous one has fallen. Leaves an eighth to chance. */
 const FELL = 0.875;
-/** More than Little's law asks for: queues need a little to stay busy. */
+/** A little more than Little's law asks for, to keep the provider busy. */
 const HEAD_ROOM = 1.4;
-/** The guard takes no more than this from the limit at once. */
+/** The guard lowers the limit no further than to this share at once. */
 const MOST_LOWERED = 0.4;
 const BASELINE_STEP = 0.2;
-/** Standard errors that chance may explain. */
+/** Deviations of up to this many standard errors may be chance. */
 const NOISE = 1.5;
-/** Calls that a baseline is worth at most when its own error is estimated. */
+/** The error of the baseline is estimated from at most this many calls. */
 const MAX_BASELINE_CALLS = 100;
 const RESTART = 1 / 4;
-/** Below this it is the clock and the loop that are measured, in ms. */
+/** A shorter duration measures only the clock and the event loop, in ms. */
 const LEAST_DURATION_MS = 1;
 
-/** What a probe is compared with: the throughput before it, and the limit to return to. */
+/** The state before a probe: the throughput to compare with, and the limit to return to. */
 interface Probe {
   readonly throughput: number;
   readonly calls: number;
   readonly limit: number;
 }
 
-/** Follows what a provider can bear. */
+/** Adapts to what a provider can handle. */
 export class AdaptiveConcurrency {
   readonly #min: number;
   readonly #max: number;
   readonly #window = new LatencyWindow();
   #limit: number;
   #isSlowStart = true;
-  /** The latency is above CREEP_AT times the baseline: grow hardly. */
+  /** The latency is above CREEP_AT times the baseline: grow slowly. */
   #isCreeping = false;
   /** Smoothed latency. */
   #roundTripMs = 0;
   #cutAt = Number.NEGATIVE_INFINITY;
-  /** The cubic curve: since when, the limit that it returns to, and after how many units of time. */
+  /** The cubic curve: its start, the limit that it returns to, and after how many units of time. */
   #curveSince = 0;
   #curveLimit = 0;
   #curveReach = 0;
-  /** Calls that end before this belong to the limit before: they are not measured. */
+  /** Calls that end before this time belong to the previous limit and are not measured. */
   #settleUntil: number | undefined;
   /** Mean latency without a queue; undefined until it is known. */
   #baseMs: number | undefined;
@@ -111,9 +114,9 @@ export class AdaptiveConcurrency {
     this.#limit = this.#inRange(start);
   }
 
-  /** Calls at once. */
+  /** Concurrent calls allowed now. */
   get limit(): number {
-    // A sum of fractions may end a hair below the whole number that it means.
+    // A sum of fractions may be slightly below the integer that it stands for.
     return this.#inRange(Math.floor(this.#limit + 1e-9));
   }
 
@@ -138,7 +141,7 @@ export class AdaptiveConcurrency {
     this.#measured(now);
   }
 
-  /** After a pause, or behind a breaker that was open: a quarter, and slow start again. */
+  /** Restarts after a pause: at a quarter of the limit, with slow start. */
   restart(now: number): void {
     this.#limit = this.#inRange(this.#limit * RESTART);
     this.#isSlowStart = true;
@@ -146,12 +149,12 @@ export class AdaptiveConcurrency {
     this.#probe = undefined;
     this.#windowsSinceProbe = 0;
     this.#settleUntil = undefined;
-    // What was sent before the pause tells of what the pause was for.
+    // Calls from before the pause report the overload that caused it.
     this.#cutAt = now;
     this.#window.restart(now);
   }
 
-  /** The provider recommends this many calls at once: where to start, until a cut or a baseline says more. */
+  /** The provider recommends this many concurrent calls: the start, until a cut or a baseline. */
   hint(concurrency: number): void {
     const isEarly = this.#baseMs === undefined && this.#cutAt === Number.NEGATIVE_INFINITY;
     if (isEarly && concurrency >= 1) this.#limit = this.#inRange(Math.floor(concurrency));
@@ -171,14 +174,14 @@ export class AdaptiveConcurrency {
     this.#window.restart(now);
   }
 
-  /** Starts the curve: it is level at `limit`, and steeper before and after. */
+  /** Starts the curve. It is flat at `limit`, and steeper before and after. */
   #curveFrom(now: number, limit: number): void {
     this.#curveSince = now;
     this.#curveLimit = limit;
     this.#curveReach = Math.cbrt((limit - this.#limit) / CUBIC);
   }
 
-  /** What one call adds; about `limit` calls end in a round trip. */
+  /** Returns how much one call adds. About `limit` calls end per round trip. */
   #growth(now: number): number {
     if (this.#isCreeping) return LEAST_GROWTH / this.#limit;
     if (this.#isSlowStart) return SLOW_START;
@@ -187,14 +190,14 @@ export class AdaptiveConcurrency {
     return Math.max(LEAST_GROWTH, Math.min(this.#limit / 2, target - this.#limit)) / this.#limit;
   }
 
-  /** Looks at the window when it is complete. */
+  /** Evaluates the window when it is complete. */
   #measured(now: number): void {
     const { calls } = this.#window;
     if (this.#baseMs === undefined) {
       if (calls >= BASELINE_CALLS) this.#baseMs = this.#window.close(now).meanMs;
     } else if (calls >= Math.max(GUARD_CALLS, this.#limit)) {
       const seen = this.#window.close(now);
-      // What chance alone explains: the window and the baseline are means of some calls only.
+      // What chance alone explains: window and baseline are means of few calls.
       const error = Math.sqrt(1 / seen.calls + 1 / this.#baseCalls);
       const noiseMs = NOISE * seen.variation * error * this.#baseMs;
       if (this.#probe === undefined) this.#compare(now, seen, this.#baseMs, noiseMs);
@@ -225,7 +228,7 @@ export class AdaptiveConcurrency {
     this.#settleUntil = now + PROBE_SETTLE * meanMs;
   }
 
-  /** A slow start needs no probe: it ends by itself. */
+  /** Slow start needs no probe: it ends by itself. */
   get #isProbeDue(): boolean {
     if (this.#isCreeping) return this.#windowsSinceProbe >= PROBE_EVERY / 2;
     return !this.#isSlowStart && this.#windowsSinceProbe >= PROBE_EVERY;
@@ -236,12 +239,12 @@ export class AdaptiveConcurrency {
     this.#probe = undefined;
     this.#windowsSinceProbe = 0;
     if (inFlight * 2 < this.#limit) {
-      // Nobody wanted the calls that the probe forbade: what it saw says nothing.
+      // Less than the lowered limit was used, so the probe proved nothing.
       this.#limit = before.limit;
       return;
     }
     let newBaseMs = Math.min(baseMs, meanMs);
-    // Of uneven calls a window is not enough to tell; a limit that was right is lost for longer than a queue is borne.
+    // With uneven calls one window proves little. Losing a limit that was right would cost more than a queue.
     const chance = NOISE * variation * Math.sqrt(1 / calls + 1 / before.calls);
     const fell = Math.min(1, Math.max(FELL, 2 * FELL - 1 + chance));
     if (throughput < before.throughput * fell) {

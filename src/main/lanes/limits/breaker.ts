@@ -1,25 +1,28 @@
 /**
- * The breaker of a lane: stops calling a provider in trouble, and finds out with single calls when the trouble is over.
+ * The breaker of a lane: stops calls to a provider in trouble, and tests with single calls whether it
+ * recovered.
  *
  *   closed ──(many failures, or trip)──▶ open ──(the pause is over, a call starts: the probe)──▶ half-open
  *      ▲                                  ▲                                                        │  │
  *      │                                  └────────────────(the probe failed: longer pause)────────┘  │
  *      └────────────────────────────────────(the provider answered the probe)─────────────────────────┘
  *
- * It never throws: `wait` tells how long the lane has to pause. It opens on the share of failed calls of the last 10 s if there were
- * at least 20, else on failures in a row. Only what says something about the provider counts: `ok` and `failed`.
- * In a busy lane, the successes of 10 s hide an outage for seconds (500 wasted calls at 100 per second). So it also opens when of the
- * latest 20 calls many more failed than the share: by MARGIN of what is missing to all. With the default these are 13; chance alone
- * does that to 15 of a million calls if a fifth of them fail.
+ * It never throws: `wait` returns how long the lane has to pause. It opens on the share of failed calls of
+ * the last 10 s if there were at least 20, else on failures in a row. Only `ok` and `failed` count. In a busy
+ * lane, the successes of 10 s hide an outage for seconds (500 wasted calls at 100 per second). So it also
+ * opens when far more of the latest 20 calls failed than the share: MARGIN of the way from the share to all.
+ * With the defaults that is 13 of 20; if a fifth of all calls fail, chance alone causes it for 15 calls in a
+ * million.
  *
  * Invariants:
- *   - Half-open means that one probe is on its way, or that it was aborted and another may go. There are never two.
- *   - Calls that had started when it opened belong to the trouble that opened it. Whenever they end, they change nothing: not the pause,
- *     not whether it closes, not the count after it has closed.
- *   - `onChange` is the last thing that a call of a method does, so it may call methods itself.
+ *   - Half-open means that one probe is running, or that it was aborted and another may start. There are
+ *     never two.
+ *   - Calls that were running when it opened belong to that trouble. Whenever they end, they change nothing:
+ *     not the pause, not whether it closes, not the count after it has closed.
+ *   - A method calls `onChange` last, so `onChange` may call methods.
  */
 
-/** {@link BreakerOptions} with nothing left out; the lane looks after `onOpen` and `giveUpMs`. */
+/** {@link BreakerOptions} with all defaults filled in. The gate applies `onOpen`, the lane `giveUpMs`. */
 export interface ResolvedBreaker {
   readonly failures: number;
   readonly inARow: number;
@@ -31,17 +34,17 @@ export interface ResolvedBreaker {
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
-/** `neutral`: says nothing about the provider's health (throttled, conflict, permanent for this task) but that it answered. */
+/** `neutral`: the provider answered, which says no more about its health (throttled, conflict, permanent). */
 export type CallResult = 'ok' | 'failed' | 'neutral';
 
-/** The window of the share: so many buckets of so many ms. */
+/** The window of the share: BUCKETS buckets of BUCKET_MS each. */
 const BUCKETS = 20;
 const BUCKET_MS = 500;
-/** With fewer calls in the window a share says nothing. */
+/** Fewer calls in the window show no share. */
 const MIN_CALLS = 20;
-/** How far the share of the latest calls must lie beyond the declared one, as part of the way to all. */
+/** How far the failures of the latest calls must exceed the declared share, as a share of the way to all. */
 const MARGIN = 0.3;
-/** Breakers of several processes must not probe in step: each pause is longer or shorter by up to this part. */
+/** Each pause is longer or shorter by up to this share, so that several processes do not probe in step. */
 const JITTER = 0.2;
 
 /** One breaker. Times are ms of one monotonic clock. */
@@ -51,7 +54,7 @@ export class Breaker {
   readonly #onChange: (state: BreakerState, now: number) => void;
   #state: BreakerState = 'closed';
   #openSince: number | undefined;
-  /** When it last opened from closed; kept when it closes, to tell calls of before. */
+  /** When it last opened from closed. Kept when it closes, to recognise calls that started earlier. */
   #openedAt: number = Number.NEGATIVE_INFINITY;
   /** End of the pause. */
   #due = 0;
@@ -59,12 +62,12 @@ export class Breaker {
   #pauses = 0;
   #isProbing = false;
   #failedInARow = 0;
-  /** The latest MIN_CALLS calls, one bit each: failed. Looked at only when there were as many since it closed. */
+  /** The latest MIN_CALLS calls, one bit each: failed. Read only if there were as many since it closed. */
   #latest = 0;
   readonly #calls = new Uint32Array(BUCKETS);
   readonly #failed = new Uint32Array(BUCKETS);
-  /** Which stretch of time each bucket counts. */
-  readonly #stretches = new Float64Array(BUCKETS).fill(Number.NEGATIVE_INFINITY);
+  /** The number of the BUCKET_MS interval that each bucket counts. */
+  readonly #intervals = new Float64Array(BUCKETS).fill(Number.NEGATIVE_INFINITY);
 
   /** @param random - uniform in [0, 1) */
   constructor(
@@ -86,14 +89,14 @@ export class Breaker {
     return this.#openSince;
   }
 
-  /** ms until a call may start; 0: now; Infinity: not before the probe has ended. */
+  /** Returns ms until a call may start; 0: now; Infinity: when the probe has ended. */
   wait(now: number): number {
     if (this.#state === 'closed') return 0;
     if (this.#isProbing) return Number.POSITIVE_INFINITY;
     return now >= this.#due ? 0 : this.#due - now;
   }
 
-  /** A call starts; only when `wait` is 0. True: it is the probe. */
+  /** A call starts; only when `wait` returned 0. @returns whether it is the probe */
   take(now: number): boolean {
     if (this.#state === 'closed' || this.#isProbing) return false;
     this.#isProbing = true;
@@ -104,21 +107,21 @@ export class Breaker {
   /**
    * A call has ended.
    *
-   * @param isProbe - what `take` told
+   * @param isProbe - what `take` returned
    * @param startedAt - time of its `take`
-   * @param retryAfterMs - how long the provider asked to be left alone
+   * @param retryAfterMs - the delay that the provider asked for
    */
   ended(now: number, how: CallResult, isProbe: boolean, startedAt: number, retryAfterMs?: number): void {
     if (isProbe) this.#probed(now, how, retryAfterMs);
     else if (this.#state === 'closed' && startedAt > this.#openedAt) this.#count(now, how, retryAfterMs);
   }
 
-  /** A call was aborted, which says nothing. If it was the probe, another may go. */
+  /** A call was aborted, which shows nothing. If it was the probe, another one may start. */
   abandon(isProbe: boolean): void {
     if (isProbe) this.#isProbing = false;
   }
 
-  /** Opens it for a reason of the lane: the retry budget is empty. Without effect unless closed. */
+  /** Opens the breaker because the retry budget of the lane is empty. Without effect unless closed. */
   trip(now: number): void {
     if (this.#state === 'closed') this.#open(now, undefined);
   }
@@ -130,16 +133,16 @@ export class Breaker {
     this.#openSince = undefined;
     this.#pauses = 0;
     this.#failedInARow = 0;
-    this.#stretches.fill(Number.NEGATIVE_INFINITY);
+    this.#intervals.fill(Number.NEGATIVE_INFINITY);
     this.#become('closed', now);
   }
 
   #count(now: number, how: CallResult, retryAfterMs: number | undefined): void {
     if (how === 'neutral') return;
-    const stretch = Math.floor(now / BUCKET_MS);
-    const bucket = ((stretch % BUCKETS) + BUCKETS) % BUCKETS;
-    if (this.#stretches[bucket] !== stretch) {
-      this.#stretches[bucket] = stretch;
+    const interval = Math.floor(now / BUCKET_MS);
+    const bucket = ((interval % BUCKETS) + BUCKETS) % BUCKETS;
+    if (this.#intervals[bucket] !== interval) {
+      this.#intervals[bucket] = interval;
       this.#calls[bucket] = 0;
       this.#failed[bucket] = 0;
     }
@@ -151,15 +154,15 @@ export class Breaker {
     }
     this.#failed[bucket] = (this.#failed[bucket] as number) + 1;
     this.#failedInARow++;
-    // Looked at on failures only: a success would be an odd moment to stop.
-    if (this.#isTrouble(stretch)) this.#open(now, retryAfterMs);
+    // Only a failure may open it.
+    if (this.#isTrouble(interval)) this.#open(now, retryAfterMs);
   }
 
-  #isTrouble(stretch: number): boolean {
+  #isTrouble(interval: number): boolean {
     let calls = 0;
     let failed = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      if ((this.#stretches[bucket] as number) <= stretch - BUCKETS) continue;
+      if ((this.#intervals[bucket] as number) <= interval - BUCKETS) continue;
       calls += this.#calls[bucket] as number;
       failed += this.#failed[bucket] as number;
     }
@@ -175,7 +178,7 @@ export class Breaker {
     const spread = 1 + JITTER * (2 * this.#random() - 1);
     const pauseMs = Math.min(maxOpenMs, Math.min(maxOpenMs, openMs * 2 ** this.#pauses) * spread);
     this.#pauses++;
-    // The provider's own word counts even beyond the maximum.
+    // A delay that the provider asked for may exceed the maximum.
     const asked = retryAfterMs !== undefined && retryAfterMs > pauseMs ? retryAfterMs : pauseMs;
     this.#due = now + asked;
     if (this.#openSince === undefined) {
@@ -191,7 +194,7 @@ export class Breaker {
   }
 }
 
-/** How many bits are set. */
+/** Counts the bits that are set. */
 function ones(bits: number): number {
   let count = 0;
   for (let rest = bits; rest !== 0; rest &= rest - 1) count++;

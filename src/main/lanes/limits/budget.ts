@@ -1,33 +1,34 @@
 /**
- * A budget of a lane: units that tasks use up unequally, of which a provider allows so many in a window.
+ * A budget of a lane: a limit per window of units that tasks use in unequal amounts.
  *
- * The true cost is known when a call ends; until then the estimate is charged. With `refund` the true cost then takes its place, with
- * `keep` the estimate stays. A call starts when three rules allow it:
- *   1. Pace (GCRA in units): what is charged fills a bucket of `burst` that drains at 0.98 of the limit; what is given back leaves it.
- *   2. Charged: estimates of calls that were not settled, by their START, in the last window and guard: at most `limit`, with this call.
- *   3. Used (`refund` only): what settled calls used, by their END, in the last window and guard: less than `limit`, by the limit's part
- *      of a guard. This is the sum that a provider with a sliding window looks at, so it is not asked when it would refuse.
+ * The true cost is known when a call ends; until then the estimate is charged. With `refund`, the true cost
+ * then replaces the estimate; with `keep`, the estimate stays. A call starts when three rules allow it:
+ *   1. Pace (GCRA in units): charges fill a bucket of `burst`, refunds leave it; it drains at 0.98 of the limit.
+ *   2. Charged: estimates of unsettled calls, by their START, in the last window and guard: at most `limit`.
+ *   3. Used (`refund` only): what settled calls used, by their END, in the last window and guard: below
+ *      `limit`, by the guard's share of it. A provider with a sliding window counts the same.
  *
  * What holds:
- *   - `keep`, and `refund` while nothing is settled: never more than `limit` units start in any window and guard (rule 2).
- *   - A provider that charges the estimate to a bucket and settles at the end: no refusal if its bucket holds `burst` and the
- *     units of one round trip. Its refund comes before ours (rule 1).
- *   - A provider that counts true use in a sliding window when calls end: no refusal, but for calls that end there while an answer or the
- *     next call is on its way, and use more than rule 3 leaves free. Simulated (100,000 tokens a minute, estimates 3.3 times the use):
- *     none without delays, 0.3 % of calls with round trips of 200 ms. Both kinds of provider: 90 % of the limit used in 10 minutes.
- *   - Not promised for `refund`: a window over the estimates of running calls plus the true use of ended ones. That would have to keep
- *     room for what running calls will most likely not use; it uses 80 % with calls of 5 s, half with calls of 20 s.
- *   - A call that takes longer than a window and guard no longer counts as charged when it ends; its estimate is then taken from
- *     others that still do. Its true use counts all the same.
+ *   - `keep`, and `refund` while nothing is settled: at most `limit` units start in any window and guard.
+ *   - A provider that charges the estimate to a bucket and settles at the end: no refusal if its bucket holds
+ *     `burst` and the units of one round trip. Its refund comes before ours (rule 1).
+ *   - A provider that counts true use in a sliding window when calls end: refusals only of calls that end
+ *     there while an answer or the next call is on its way, and that use more than rule 3 leaves free.
+ *     Simulated (100,000 tokens a minute, estimates 3.3 times the use): none without delays, 0.3 % with round
+ *     trips of 200 ms. With both kinds of provider, 90 % of the limit is used over 10 minutes.
+ *   - Not ensured for `refund`: a window over the estimates of running calls plus the true use of ended ones.
+ *     That would use 80 % of the limit with calls of 5 s, and half of it with calls of 20 s.
+ *   - A call longer than a window and guard is no longer charged when it ends. Its estimate is then taken
+ *     from other calls that still are. Its true use counts nevertheless.
  *
- * A cost above the burst starts alone, when the bucket is full, and the others then wait until it is paid for; one above the limit also
- * waits until rule 2 has nothing left to count.
+ * A cost above the burst starts alone, when the bucket is empty, and later calls wait until it has drained. A
+ * cost above the limit also waits until rule 2 has nothing left to count.
  */
 
 import { shareOf } from './rate-window.js';
 import { UnitLog } from './unit-log.js';
 
-/** {@link BudgetOptions} with nothing left out. */
+/** {@link BudgetOptions} with all defaults filled in. */
 export interface ResolvedBudget {
   readonly unit: string;
   readonly limit: number;
@@ -37,15 +38,15 @@ export interface ResolvedBudget {
   readonly estimate: (input: unknown) => number;
 }
 
-/** An earlier call: when it started, and what it cost as far as is known. */
+/** An earlier call: when it started, and its known or estimated cost. */
 export interface BudgetMark {
   readonly at: number;
   readonly cost: number;
 }
 
-/** The part of a limit that is used: a provider's clock and ours do not run alike. */
+/** Share of a limit that is used, since the provider's clock may run slower than ours. */
 const PACE = 0.98;
-/** How much longer than the window units count: a fiftieth of it, within these bounds. */
+/** Units count for the window and a guard: a fiftieth of the window, within these bounds. */
 const MIN_GUARD_MS = 50;
 const MAX_GUARD_MS = 250;
 
@@ -53,11 +54,11 @@ const MAX_GUARD_MS = 250;
 export class Budget {
   readonly budget: ResolvedBudget;
   readonly #unitsPerMs: number;
-  /** Of used units; what is missing to the limit is for calls that end while an answer is on its way. */
+  /** Upper bound of the used units. The rest is for calls that end while an answer is on its way. */
   readonly #mostUsed: number;
   readonly #charged: UnitLog;
   readonly #used: UnitLog;
-  /** Units in the bucket of the pace, at a time. */
+  /** Units in the bucket of the pace, at `#levelAt`. */
   #level = 0;
   #levelAt: number = Number.NEGATIVE_INFINITY;
 
@@ -71,7 +72,7 @@ export class Budget {
     this.#used = new UnitLog(perMs + guardMs);
   }
 
-  /** ms until a call of this cost may start; 0: now. */
+  /** Returns ms until a call of this cost may start; 0: now. */
   wait(now: number, cost: number): number {
     if (cost <= 0) return 0;
     const { limit, burst } = this.budget;
@@ -84,7 +85,7 @@ export class Budget {
     );
   }
 
-  /** A call starts. Only when `wait` is 0. */
+  /** Charges a call that starts. Only when `wait` returned 0. */
   take(now: number, cost: number): void {
     if (cost <= 0) return;
     this.#drain(now);
@@ -93,8 +94,8 @@ export class Budget {
   }
 
   /**
-   * A call has ended: with `refund`, its true cost takes the place of what `take` charged. To be called for every call, with the estimate
-   * if nobody told its use: what is never settled counts by its start alone.
+   * Settles an ended call: with `refund`, its true cost replaces what `take` charged. Must be called for
+   * every call, with the estimate if its use was not reported: an unsettled call counts by its start alone.
    */
   correct(estimated: number, actual: number, now: number): void {
     if (this.budget.settle === 'keep') return;
@@ -104,11 +105,15 @@ export class Budget {
     if (actual > 0) this.#used.add(now, actual);
   }
 
-  /** Calls of an earlier process, before the first of this one, by ascending time; the times may lie before the zero of this clock. */
+  /**
+   * Charges calls of an earlier process, before the first one of this process.
+   *
+   * @param marks - ascending; times may be negative on this clock
+   */
   seed(marks: readonly BudgetMark[], now: number): void {
     const first = marks[0];
     if (first === undefined) return;
-    // What happened before the first is not known: as if its burst had been used up.
+    // The calls before the first are unknown: assume that the burst was used up.
     this.#level = this.budget.burst;
     this.#levelAt = first.at;
     for (const { at, cost } of marks) {
@@ -126,8 +131,9 @@ export class Budget {
 }
 
 /**
- * The budget of one of several shards that cannot talk to each other; `index` from 1. The limits add up to the declared one. With fewer
- * units than shards, each has one unit in a window that is longer by so much; see divideRate.
+ * Returns the budget of one of several shards that cannot communicate; `index` from 1. The limits add up to
+ * the declared one. With fewer units than shards, each has one unit in a proportionally longer window; see
+ * divideRate.
  */
 export function divideBudget(budget: ResolvedBudget, index: number, count: number): ResolvedBudget {
   const { limit, perMs, burst } = budget;

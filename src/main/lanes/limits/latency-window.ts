@@ -1,6 +1,6 @@
-/** A window of calls that ended: their latency, its spread, and how many there were in the time. */
+/** A window of ended calls: their latency, its spread, and the throughput. */
 
-/** What a window tells. */
+/** The figures of a window. */
 export interface WindowSummary {
   readonly calls: number;
   readonly meanMs: number;
@@ -12,7 +12,7 @@ export interface WindowSummary {
   readonly inFlight: number;
 }
 
-/** Sums up calls. */
+/** Adds up calls. */
 export class LatencyWindow {
   #calls = 0;
   #sum = 0;
@@ -31,7 +31,7 @@ export class LatencyWindow {
     this.#inFlight += inFlight;
   }
 
-  /** Forgets what it has seen. */
+  /** Discards all calls. */
   restart(now: number): void {
     this.#calls = 0;
     this.#sum = 0;
@@ -40,7 +40,7 @@ export class LatencyWindow {
     this.#since = now;
   }
 
-  /** The window until now, of at least one call; the next one begins. */
+  /** Returns the figures of the window, which must have a call, and begins the next one. */
   close(now: number): WindowSummary {
     const calls = this.#calls;
     const meanMs = this.#sum / calls;

@@ -1,34 +1,36 @@
 /**
- * A rate for lanes that declare none: learned from being throttled.
+ * A rate for lanes that declare none, learned from throttles.
  *
- * Until the first throttle there is no limit. Each throttle cuts the rate to 0.7 of what was being sent. It then grows along a cubic curve:
- * back to the old rate quickly, across it slowly, and beyond it faster and faster, because the provider may allow more by now. It never grows
- * beyond twice the measured rate: a lane with little to do learns nothing about what it may do.
+ * Until the first throttle there is no limit. Each throttle cuts the rate to 0.7 of what was being sent. Then
+ * it grows along a cubic curve: quickly back to the old rate, slowly across it, and beyond it faster and
+ * faster, because the provider may allow more by now. It never grows beyond twice the measured rate: a lane
+ * with little to send learns nothing about the limit.
  *
  * Invariants:
- *   - One cut per flight: calls sent before the last cut were sent at the old rate, and tell nothing new.
- *   - Short pauses count for the measured rate: a provider's bucket fills meanwhile, and the rate right after would be taken for its
- *     limit (measured so, the rate settled at 1.7 times a hidden limit). Of long ones only the beginning counts.
- *   - A pause never lets the curve grow beyond the rate that was refused: nothing was tried meanwhile.
+ *   - One cut per flight: calls sent before the last cut were sent at the old rate, and show nothing new.
+ *   - Short pauses count for the measured rate: the provider's bucket fills meanwhile, and the rate right
+ *     after would be mistaken for its limit (measured so, the rate settled at 1.7 times a hidden limit). Only
+ *     the beginning of a long pause counts.
+ *   - A pause never lets the curve grow beyond the rate that was refused, since nothing was tried meanwhile.
  */
 
 /** What is left of the rate after a throttle. */
 const CUT = 0.7;
 /** Steepness of the curve, in calls per s, per s³. */
 const CUBIC = 0.4;
-/** The way back takes at least so many calls: at low rates the curve would be over before the next call. */
+/** The way back takes at least this many calls: at low rates it would end before the next call. */
 const MIN_CALLS = 10;
 /** Growth beyond the measured rate. */
 const HEADROOM = 2;
-/** Calls of at least this time are counted before they are called a rate. */
+/** A rate is measured over at least this time. */
 const MEASURE_MS = 1000;
 /** How far back the measured rate looks. */
 const MEMORY_MS = 3000;
-/** How much of a time without calls counts for the measured rate. */
+/** A longer time without calls does not count for the measured rate beyond this. */
 const GAP_MS = 2000;
-/** Time that may be made up for after a late timer. */
+/** Delay of a timer that may be made up for. */
 const LATE_MS = 20;
-/** Calls per s that are left in any case: one per minute. */
+/** Lower bound, in calls per s: one per minute. */
 const FLOOR = 1 / 60;
 
 /** One learned rate. Times are ms of one monotonic clock. */
@@ -44,12 +46,12 @@ export class LearnedRate {
   #measured: number | undefined;
   /** Calls since `#countFrom`. */
   #calls = 0;
-  /** Undefined before the first call: what lies before it is none of the rate. */
+  /** Undefined before the first call: the time before it does not count. */
   #countFrom: number | undefined;
   #idleMs = 0;
   #lastCall = 0;
 
-  /** Calls per s that it holds to: the highest that was not refused, as far as is known; undefined if it never was throttled. */
+  /** Calls per s that it allows: at most what was last refused; undefined before the first throttle. */
   get perSecond(): number | undefined {
     return this.#rate === undefined ? undefined : Math.min(this.#rate, this.#refused);
   }
@@ -70,7 +72,7 @@ export class LearnedRate {
   /** The provider refused a call that started at `sentAt`, because there were too many. */
   throttled(now: number, sentAt: number): void {
     if (sentAt <= this.#cutAt) return;
-    // From a call or two in no time nothing is learned but to wait, which the lane does.
+    // One or two calls in no time show no rate. The lane pauses in any case.
     if (this.#measured === undefined && this.#calls < MIN_CALLS && this.#measuredMs(now) < MEASURE_MS) return;
     if (this.#measuredMs(now) >= MEASURE_MS || this.#measured === undefined) this.#close(now);
     const measured = this.#measured ?? 0;
@@ -82,7 +84,7 @@ export class LearnedRate {
 
   #grown(now: number, rate: number): number {
     const backS = Math.max(Math.cbrt((this.#refused * (1 - CUT)) / CUBIC), MIN_CALLS / this.#refused);
-    // The first call since the cut: what lies between was a pause.
+    // The first call since the cut: the time between them was a pause.
     if (this.#curveFrom < this.#cutAt)
       this.#curveFrom = now - Math.min(now - this.#cutAt, (backS * 1000) / 2);
     const steepness = (this.#refused * (1 - CUT)) / backS ** 3;
@@ -95,7 +97,7 @@ export class LearnedRate {
       this.#countFrom = now;
       this.#lastCall = now;
     }
-    // A long pause is none of the provider's pace; a short one is, as it lets the provider's bucket fill.
+    // A short pause counts, since it lets the provider's bucket fill. The rest of a long one does not.
     this.#idleMs += Math.max(0, now - this.#lastCall - GAP_MS);
     this.#lastCall = now;
     if (this.#measuredMs(now) >= MEASURE_MS) this.#close(now);

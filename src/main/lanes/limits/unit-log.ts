@@ -1,22 +1,23 @@
 /**
- * How many units fell into the last stretch of time: tokens, points, seconds.
+ * Counts units (tokens, points, seconds) over a sliding span of time.
  *
- * Units of nearly the same time share a bucket, so the memory does not grow with the traffic. A bucket counts in full until its youngest
- * unit is one span old. So the sum is never too small, and a unit may count longer by one part in BUCKETS of the span.
+ * Units of nearly the same time share a bucket, so memory does not grow with the traffic. A bucket counts in
+ * full until its youngest unit is one span old. So the sum is never too small, and a unit may count for up to
+ * 1/BUCKETS of the span too long.
  */
 
 const BUCKETS = 256;
-/** As many as can be alive: a span of buckets that begin one width apart, one at each end, one to write. */
+/** Upper bound of the live buckets: a span of them one width apart, one at each end, one to write to. */
 const CAPACITY = BUCKETS + 3;
 
-/** A sum over the last `spanMs`. Times are ms of one monotonic clock and do not decrease from call to call. */
+/** A sum over the last `spanMs`. Times are ms of one monotonic clock and never decrease from call to call. */
 export class UnitLog {
   readonly #spanMs: number;
   readonly #widthMs: number;
   readonly #begin = new Float64Array(CAPACITY);
   readonly #youngest = new Float64Array(CAPACITY);
   readonly #units = new Float64Array(CAPACITY);
-  /** Where the oldest bucket is. */
+  /** Position of the oldest bucket. */
   #first = 0;
   #count = 0;
   #sum = 0;
@@ -41,7 +42,7 @@ export class UnitLog {
     this.#sum += units;
   }
 
-  /** Takes units out again, from the oldest on: what stays counts longer, so the sum errs on the safe side. */
+  /** Removes units, the oldest first: the rest then counts for longer, which errs on the safe side. */
   remove(now: number, units: number): void {
     this.#expire(now);
     let rest = Math.min(units, this.#sum);
@@ -60,14 +61,14 @@ export class UnitLog {
     if (this.#count === 0) this.#sum = 0;
   }
 
-  /** ms until the sum is at most `most`, if nothing is added. `most` is not negative. */
+  /** Returns ms until the sum is at most `most` (not negative), if nothing is added. */
   wait(now: number, most: number): number {
     this.#expire(now);
     let left = this.#sum;
     for (let index = 0; left > most && index < this.#count; index++) {
       const bucket = this.#at(index);
       left -= this.#units[bucket] as number;
-      // The last one leaves nothing, whatever was lost to rounding.
+      // After the last bucket nothing is left, whatever rounding says.
       if (left <= most || index === this.#count - 1)
         return (this.#youngest[bucket] as number) + this.#spanMs - now;
     }
@@ -87,7 +88,7 @@ export class UnitLog {
     this.#addUp();
   }
 
-  /** From scratch: a running sum gathers rounding errors, which must not live longer than a bucket. */
+  /** Sums up from scratch, so that rounding errors last no longer than a bucket. */
   #addUp(): void {
     this.#sum = 0;
     for (let index = 0; index < this.#count; index++) this.#sum += this.#units[this.#at(index)] as number;

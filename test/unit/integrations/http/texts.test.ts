@@ -1,14 +1,17 @@
 /** What becomes of parameters, answers, secrets, limits and errors, as functions of their input. */
 
 import { describe, expect, it } from 'vitest';
+import { call } from '../../../../src/integrations/http/call.js';
 import { detailsOf, HttpError } from '../../../../src/integrations/http/http-error.js';
 import { classify, laneOf } from '../../../../src/integrations/http/lane-of.js';
 import { Redactor, shownUrl } from '../../../../src/integrations/http/redact.js';
 import { graphqlRequest, mergeParams, restRequest } from '../../../../src/integrations/http/request.js';
 import { outputWriter } from '../../../../src/integrations/http/seed-output.js';
+import { checkService } from '../../../../src/integrations/http/service.js';
 import { limitsOf, wholeRate } from '../../../../src/integrations/http/service-limits.js';
 import { transformed } from '../../../../src/integrations/http/transform.js';
 import { reviveError, serializeError } from '../../../../src/main/index.js';
+import { classifyError } from '../../../../src/main/lanes/failures/classify.js';
 
 const TARGET = {
   baseUrl: 'http://x/v1/',
@@ -166,14 +169,28 @@ describe('limits', () => {
   });
 
   it.each([
-    [{ concurrency: 0 }],
-    [{ concurrency: 1.5 }],
-    [{ retries: -1 }],
-    [{ burst: 3 }],
-    [{ rate: { limit: 0, perMs: 1000, burst: undefined } }],
-  ])('that make no sense are refused: %j', (wrong) => {
-    expect(() => limitsOf(prepared, { ...asked, ...wrong })).toThrow(
-      expect.objectContaining({ code: 'HEDDLE_INVALID_OPTION' }),
+    ['burst', { burst: 3 }],
+    ['concurrency', { concurrency: 0 }],
+    ['concurrency', { concurrency: 1.5 }],
+    ['retry', { retry: -1 }],
+    ['rateLimit', { rateLimit: 0 }],
+    ['rateLimit.limit', { rateLimit: { limit: 0, perMs: 1000 } }],
+    ['rateLimit', { rateLimit: [1, 1000] }],
+    ['timeoutMs', { timeoutMs: Number.POSITIVE_INFINITY }],
+    ['correlationHeader', { correlationHeader: 'a b' }],
+    ['onProgress', { onProgress: true }],
+    ['concurency', { concurency: 2 }],
+    ['options', null],
+    ['options', []],
+  ])('that make no sense are refused: %s of %j', (option, options) => {
+    const service = checkService({
+      serviceName: 'api',
+      baseUrl: 'http://127.0.0.1:9',
+      endpoints: [{ name: 'a', method: 'GET', path: '/' }],
+    });
+
+    expect(() => call(service, 'a', [], options as never)).toThrow(
+      expect.objectContaining({ code: 'HEDDLE_INVALID_OPTION', option }),
     );
   });
 
@@ -202,8 +219,8 @@ describe('a failure', () => {
   const retry = { attempts: 3, statuses: undefined, delayMs: undefined };
   const failure = (status: number, more: object = {}) =>
     new HttpError('API_REQUEST_FAILED', `HTTP ${status}`, { status, isRepeatable: true, ...more });
-  const kind = (error: Error, usual = 'transient' as const, plan: typeof retry | undefined = retry) =>
-    classify(error, { kind: usual }, plan).kind;
+  const kind = (error: Error, plan: typeof retry | undefined = retry) =>
+    classify(error, classifyError(error, 0), plan).kind;
 
   it('is worth another attempt when it may pass and does no harm', () => {
     expect([503, 500, 404, 401].map((status) => kind(failure(status)))).toEqual([

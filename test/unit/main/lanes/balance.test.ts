@@ -22,7 +22,10 @@ function stateOf(of: Account, now: number) {
   return { of, wait, headroom: 1 - lag / 1000 };
 }
 
-/** Offers calls at an even pace for a minute; those that would have to wait for longer than the next are sent when they may. */
+/**
+ * Offers calls at an even pace for a minute; those that would have to wait for longer than the next are sent
+ * when they may.
+ */
 function offer(accounts: readonly Account[], perSecond: number): number {
   let now = 0;
   let offered = 0;

@@ -244,7 +244,7 @@ describe('what locks returns', () => {
     expect(error).toBeInstanceOf(OptionError);
     expect((error as OptionError).option).toBe('locks');
     expect((error as OptionError).message).toBe(
-      `Expected \`locks\` to return texts that are not empty, or { key, mode: 'shared' | 'exclusive' }, ${message}`,
+      `Expected \`locks\` to return non-empty strings, or { key, mode: 'shared' | 'exclusive' }, ${message}`,
     );
   });
 });

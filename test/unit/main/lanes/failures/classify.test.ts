@@ -1,4 +1,7 @@
-/** What failures mean: each class of failure, in the shape in which client libraries report it, here and from another thread. */
+/**
+ * What failures mean: each class of failure, in the shape in which client libraries report it, here and from
+ * another thread.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { classifyError } from '../../../../../src/main/lanes/failures/classify.js';
@@ -261,6 +264,12 @@ describe('network', () => {
     expect(verdict(failure({ code: 'ETIMEDOUT', syscall: 'connect', errno: -110 }))).toEqual(notDone);
     expect(verdict(failure({ code: 'EHOSTUNREACH', syscall: 'connect' }))).toEqual(notDone);
     expect(verdict(failure({ code: 'ECONNRESET', syscall: 'read', errno: -104 }))).toEqual(unknown);
+  });
+
+  it.each(['EHOSTUNREACH', 'ENETUNREACH'])('%s: not sent, unless the connection was open', (code) => {
+    expect(verdict(failure({ code }))).toEqual(notDone);
+    expect(verdict(fetchFailed(failure({ code, syscall: 'connect' })))).toEqual(notDone);
+    for (const syscall of ['read', 'write']) expect(verdict(failure({ code, syscall }))).toEqual(unknown);
   });
 
   it.each(['ERR_INVALID_URL', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT'])(

@@ -1,4 +1,6 @@
-/** Adaptive concurrency: against simulated providers whose ideal is known, and its single rules one by one. */
+/**
+ * Adaptive concurrency: against simulated providers whose ideal is known, and its single rules one by one.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { AdaptiveConcurrency } from '../../../../../src/main/lanes/limits/adaptive.js';
@@ -95,7 +97,8 @@ describe('against a provider that changes', () => {
   });
 
   it('uneven calls and a first impression that was wrong do not keep the limit down', () => {
-    // The first calls of this run last a third of the mean; chance alone made the guard believe in a queue for minutes.
+    // The first calls of this run last a third of the mean; chance alone made the guard believe in a queue
+    // for minutes.
     const uneven = phases(169_000, [5, 70, 6], 1);
     const result = simulate({ serviceMs: 1126.8, variation: 1.157, phases: uneven }, controller(), 123);
 

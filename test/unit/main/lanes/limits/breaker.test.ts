@@ -308,7 +308,8 @@ it('an outage of 60 s wastes 40 calls at most, but for some cases, loses none, a
     expect(end).toBeGreaterThan(79_000);
     expect(end).toBeLessThan(80_000 + 1000 + OPTIONS.maxOpenMs);
   }
-  // Up to 19 are on their way when it opens, and there are 5 to 6 probes: the others are what it takes to notice.
+  // Up to 19 are on their way when it opens, and there are 5 to 6 probes: the others are what it takes to
+  // notice.
   expect(all.filter((wasted) => wasted <= 40).length).toBeGreaterThanOrEqual(180);
   expect(Math.max(...all)).toBeLessThanOrEqual(50);
 });

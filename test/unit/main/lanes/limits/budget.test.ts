@@ -1,4 +1,7 @@
-/** The budget of a lane: pace, window, settlement, large costs, and providers that count tokens. By virtual clock. */
+/**
+ * The budget of a lane: pace, window, settlement, large costs, and providers that count tokens. By virtual
+ * clock.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { Budget, divideBudget, type ResolvedBudget } from '../../../../../src/main/lanes/limits/budget.js';
@@ -205,7 +208,10 @@ function slidingEstimates(): TokenProvider {
 const INPUT = 900;
 const MAX_OUTPUT = 4096;
 
-/** 60 slots, outputs of 600 on average (cv 1), calls of 2.5 to 7.5 s; answers the share of the limit used, and what was refused. */
+/**
+ * 60 slots, outputs of 600 on average (cv 1), calls of 2.5 to 7.5 s; answers the share of the limit used, and
+ * what was refused.
+ */
 function simulate(
   provider: TokenProvider,
   settle: 'refund' | 'keep',
