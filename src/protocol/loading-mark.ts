@@ -7,14 +7,14 @@
 
 const MARK: unique symbol = Symbol.for('heddle.loading-task');
 
-type Marked = typeof globalThis & { [MARK]?: string | undefined };
+type MarkedGlobal = typeof globalThis & { [MARK]?: string | undefined };
 
 /** @param module - URL of the module that is loaded from now on; undefined when it is loaded */
 export function markLoading(module: string | undefined): void {
-  (globalThis as Marked)[MARK] = module;
+  (globalThis as MarkedGlobal)[MARK] = module;
 }
 
 /** URL of the module that is being loaded, if any. */
 export function loadingModule(): string | undefined {
-  return (globalThis as Marked)[MARK];
+  return (globalThis as MarkedGlobal)[MARK];
 }

@@ -28,27 +28,20 @@ import type { Inputs } from '../run/source.js';
 import { makeRun, type Run } from './run-handle.js';
 import { type AnyTask, isTaskReference, type TaskReference } from './task-reference.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: stands for the types of any task function, which are inferred from it
-type Any = any;
-
 /** Input type of a task function. */
-export type InputOf<T> = T extends (input: infer Input, ...rest: Any[]) => unknown ? Input : never;
+export type InputOf<T> = T extends (input: infer Input, ...rest: never[]) => unknown ? Input : never;
 /** Value type of a task function. */
-export type ValueOf<T> = T extends (...args: Any[]) => infer Value
+export type ValueOf<T> = T extends (...args: never[]) => infer Value
   ? Exclude<Awaited<Value>, Submitted>
   : never;
 /** What a task function demands of the run option `services`. */
-export type ServicesOf<T> = T extends (input: Any, ctx: TaskContext<infer S extends Services>) => unknown
+export type ServicesOf<T> = T extends (input: never, ctx: TaskContext<infer S extends Services>) => unknown
   ? S
   : Services;
 
 /** Options of a run of the given task; `services` is demanded if the task function names the services it calls. */
 export type RunOptionsFor<T> = RunOptions<InputOf<T>, ValueOf<T>, ServicesOf<T>> &
   (string extends keyof ServicesOf<T> ? unknown : { readonly services: ServicesOf<T> });
-
-type OptionsArgument<T> = string extends keyof ServicesOf<T>
-  ? [options?: RunOptionsFor<T>]
-  : [options: RunOptionsFor<T>];
 
 let runCount = 0;
 let makeRuntime: (options: ResolvedRuntimeOptions) => Runtime;
@@ -91,7 +84,9 @@ export class Runtime {
   run<T extends AnyTask>(
     task: TaskReference<T> | T,
     inputs: Inputs<InputOf<T>>,
-    ...[options]: OptionsArgument<T>
+    ...[options]: string extends keyof ServicesOf<T>
+      ? [options?: RunOptionsFor<T>]
+      : [options: RunOptionsFor<T>]
   ): Run<ValueOf<T>> {
     if (this.#closing !== undefined)
       throw new HeddleError('HEDDLE_CLOSED', 'The runtime is closed; create another one');

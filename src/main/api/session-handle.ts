@@ -19,15 +19,21 @@ import { outcomeOf } from '../run/outcome-block.js';
 /** Not imported at the top: programs that only run batches must not pay for it. */
 const view = () => import('../../session/session-view.js');
 
+let makeSession: (path: string) => Session;
+
 /** A session at a place. Nothing is held open. Made by {@link openSession}. */
 export class Session {
   /** Absolute path of its folder. */
   readonly path: string;
   readonly #document: DocumentStore;
 
-  constructor(path: string) {
+  private constructor(path: string) {
     this.path = path;
     this.#document = new DocumentStore(path);
+  }
+
+  static {
+    makeSession = (path) => new Session(path);
   }
 
   /** How the session stands now. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_FORMAT */
@@ -116,12 +122,12 @@ export function openSession(path: string): Session {
       'HEDDLE_INVALID_OPTION',
       `Expected the path of a session's folder, got ${describe(path)}`,
     );
-  return new Session(resolve(path));
+  return makeSession(resolve(path));
 }
 
 /** The sessions that stand in a folder, by name. */
 export function listSessions(folder: string): { readonly name: string; readonly session: Session }[] {
   return listFolder(folder)
     .sort()
-    .map((name) => ({ name: basename(name), session: new Session(resolve(join(folder, name))) }));
+    .map((name) => ({ name: basename(name), session: makeSession(resolve(join(folder, name))) }));
 }

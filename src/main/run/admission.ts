@@ -7,8 +7,8 @@
 import { performance } from 'node:perf_hooks';
 import type { CallLog } from '../../session/call-log.js';
 import type { InContext } from '../executor/executor.js';
-import type { Clamp } from '../figures/advice.js';
 import type { EventHub } from '../figures/events.js';
+import type { Clamp } from '../figures/report.js';
 import { Gate } from '../lanes/gate.js';
 import { Lane } from '../lanes/lane.js';
 import type { Grant } from '../lanes/lane-call.js';

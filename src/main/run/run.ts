@@ -17,10 +17,11 @@ import type { Executor, InContext, OnWorkerExit } from '../executor/executor.js'
 import { MarkedExecutor } from '../executor/marked.js';
 import { ServiceOffer } from '../executor/service-offer.js';
 import type { ThreadLoad } from '../executor/threads/thread-pool.js';
+import { buildReport } from '../figures/build-report.js';
 import { Counters, type Progress } from '../figures/counters.js';
 import { EventHub } from '../figures/events.js';
 import { FailureWatch } from '../figures/failure-watch.js';
-import { buildReport, type Report, type RunStatus } from '../figures/report.js';
+import type { Report, RunStatus } from '../figures/report.js';
 import { concurrencyOf } from '../options/concurrency.js';
 import { isKept, type ResolvedRunOptions } from '../options/resolve-options.js';
 import { onAbortOf } from './abort-signals.js';

@@ -21,7 +21,7 @@ import { onNextTurn } from '../../protocol/turn.js';
 import { type Chunk, single } from '../executor/chunk.js';
 import type { ChunkEnd, ChunkExecution, Executor, Leftover } from '../executor/executor.js';
 import type { Counters } from '../figures/counters.js';
-import type { Gate } from '../lanes/gate.js';
+import type { Gate, GateAnswer } from '../lanes/gate.js';
 import type { ResolvedRunOptions } from '../options/resolve-options.js';
 import { type ChunkSize, roughBytes, windowOf } from './chunk-size.js';
 import type { Output } from './output.js';
@@ -126,29 +126,37 @@ export class Schedule {
 
   /** A task that its lane and its locks let start now. Reads on as long as that may find one. */
   #nextGranted(gate: Gate): Chunk | undefined {
-    const { stop, settler, repeats, wake } = this.#parts;
+    const { stop, wake } = this.#parts;
     let refused = 0;
     while (!stop.isStopping) {
       const taken = gate.take();
       if (taken?.kind === 'granted') return taken.chunk;
       if (taken?.kind === 'refused') {
-        const { chunk, status, error } = taken;
-        settler.finish(chunk, 0, status, error, { ...NEVER_BEGAN, attempts: chunk.attempt - 1 });
-        if (status === 'aborted') stop.leave(error);
+        this.#finishRefused(taken);
         if (++refused < REFUSALS_PER_TURN) continue;
         onNextTurn(() => wake.fire());
         return undefined;
       }
       const next = gate.wantsMore ? this.#nextChunk() : this.#nextAgain();
-      if (next !== undefined) {
-        this.#offer(gate, next);
-        continue;
+      if (next === undefined) {
+        this.#stopIfStuck(gate);
+        return undefined;
       }
-      const stuck = repeats.isEmpty ? gate.stuck : undefined;
-      if (stuck !== undefined) stop.abort(asked(stuck));
-      return undefined;
+      this.#offer(gate, next);
     }
     return undefined;
+  }
+
+  #finishRefused({ chunk, status, error }: Extract<GateAnswer, { kind: 'refused' }>): void {
+    const { settler, stop } = this.#parts;
+    settler.finish(chunk, 0, status, error, { ...NEVER_BEGAN, attempts: chunk.attempt - 1 });
+    if (status === 'aborted') stop.leave(error);
+  }
+
+  #stopIfStuck(gate: Gate): void {
+    const { stop, repeats } = this.#parts;
+    const stuck = repeats.isEmpty ? gate.stuck : undefined;
+    if (stuck !== undefined) stop.abort(asked(stuck));
   }
 
   #offer(gate: Gate, chunk: Chunk): void {
