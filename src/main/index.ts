@@ -9,8 +9,20 @@ export {
   TasksFailedError,
 } from '../protocol/errors.js';
 export { limitHeadersOf } from '../protocol/limit-headers.js';
-export type { Failed, Outcome, OutcomeBase, OutcomeRecord, Succeeded, Unfinished } from '../protocol/outcome.js';
-export { reviveError, type SerializedCause, type SerializedError, serializeError } from '../protocol/serialized-error.js';
+export type {
+  Failed,
+  Outcome,
+  OutcomeBase,
+  OutcomeRecord,
+  Succeeded,
+  Unfinished,
+} from '../protocol/outcome.js';
+export {
+  reviveError,
+  type SerializedCause,
+  type SerializedError,
+  serializeError,
+} from '../protocol/serialized-error.js';
 export type {
   Adopted,
   Execution,
@@ -27,7 +39,11 @@ export type {
 export { taskKey } from '../protocol/task-key.js';
 export { transfer } from '../protocol/transfer.js';
 export { unusableInput } from '../protocol/unusable-input.js';
-export type { Identity as SessionIdentity, RunState as SessionRunState, TaskFingerprint } from '../session/manifest.js';
+export type {
+  Identity as SessionIdentity,
+  RunState as SessionRunState,
+  TaskFingerprint,
+} from '../session/manifest.js';
 export type { OutcomeFilter, SessionRun, SessionStatus } from '../session/session-view.js';
 export {
   chunkForParallel,
@@ -67,6 +83,7 @@ export type {
   RateOptions,
   Verdict,
 } from './lanes/lane-options.js';
-export type { AccountReport, LaneReport } from './lanes/lane-report.js';
+export type { AccountReport, HeldBy, LaneReport } from './lanes/lane-report.js';
+export type { BreakerState } from './lanes/limits/breaker.js';
 export type { RetryOptions, RunOptions, RuntimeOptions, SessionOptions } from './options/options.js';
 export type { Inputs } from './run/source.js';

@@ -26,6 +26,7 @@ export type {
   Alias,
   Authentication,
   BatchConfig,
+  Callable,
   Endpoint,
   GraphqlOperation,
   HttpMethod,
