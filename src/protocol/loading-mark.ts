@@ -1,8 +1,9 @@
 /**
  * Which task module heddle is loading on this thread.
  *
- * A task module that imports the program that runs it would start threads within threads without end; a run that
- * starts meanwhile looks here and refuses. A registered symbol, so that copies of heddle see each other's mark.
+ * A task module that imports the program that runs it would start threads within threads without end; a run
+ * that starts meanwhile looks here and refuses. A registered symbol, so that copies of heddle see each
+ * other's mark.
  */
 
 const MARK: unique symbol = Symbol.for('heddle.loading-task');

@@ -1,8 +1,8 @@
 /**
  * The seam between a run and its durable record.
  *
- * Every outcome passes through exactly one call of `record` before anybody is shown it (main/settle.ts). Without a
- * session nothing is kept and the call answers at once.
+ * Every outcome passes through exactly one call of `record` before it is shown (main/run/settle.ts). Without
+ * a session nothing is kept and the call returns at once.
  */
 
 import type { Job } from '../protocol/messages.js';
@@ -17,8 +17,8 @@ export interface RecordableBlock {
 /** Keeps outcomes. */
 export interface Recorder {
   /**
-   * Records final outcomes. They may be shown once the answer is there: at once when it is undefined, else when the
-   * promise fulfils. A rejection ends the run; the outcomes are then not shown.
+   * Records final outcomes. They may be shown at once if it returns undefined, else when the promise
+   * resolves. A rejection ends the run, and the outcomes are not shown.
    */
   record(block: RecordableBlock): Promise<void> | undefined;
   /** Keeps the job that a task waits for. The same holds. */

@@ -1,12 +1,12 @@
 /**
  * Executes the tasks of one chunk, one after the other, and reports how each ended.
  *
- * Concurrency is the number of chunks in flight, so a declared concurrency holds for every chunk size. Synchronous
- * tasks are not awaited; a chunk of them is a plain loop.
+ * Concurrency is the number of chunks in flight, so a declared concurrency holds for every chunk size.
+ * Synchronous tasks are not awaited; a chunk of them is a plain loop.
  *
- * Reports leave in batches: at the end of the chunk, when an awaited task lets the event loop turn, and before a task
- * if the last report is older than FLUSH_MS. A dying thread loses a few milliseconds of work at most, which runs
- * again; the control cell says which task was running.
+ * Reports leave in batches: at the end of the chunk, when an awaited task lets the event loop turn, and
+ * before a task if the last report is older than FLUSH_MS. A dying thread loses a few milliseconds of work at
+ * most, which runs again; the control cell says which task was running.
  *
  * The same code runs on the caller's thread for the inline executor, with another channel.
  */
@@ -84,7 +84,8 @@ function pollOf({ poll }: LoadedTask, { handle }: Job): TaskCall {
     if (poll !== undefined) return (poll as unknown as TaskCall)(JSON.parse(handle), ctx);
     throw new HeddleError(
       'HEDDLE_TASK_MODULE_INVALID',
-      'The task has submitted a job, but its module does not export poll, which asks what became of the job; ' +
+      'The task has submitted a job, but its module does not export poll, ' +
+        'which asks what became of the job; ' +
         'add `export function poll(handle, ctx) { … }`',
     );
   };

@@ -1,8 +1,8 @@
 /**
  * The runtime: a set of threads, and the runs on them.
  *
- * Threads start with the first run that needs them and stay for the next; `close()` ends them. Without `close()`, idle
- * threads do not keep the process alive.
+ * Threads start with the first run that needs them and stay for the next; `close()` ends them. Without
+ * `close()`, idle threads do not keep the process alive.
  */
 
 import { HeddleError, OptionError } from '../../protocol/errors.js';
@@ -39,7 +39,7 @@ export type ServicesOf<T> = T extends (input: never, ctx: TaskContext<infer S ex
   ? S
   : Services;
 
-/** Options of a run of the given task; `services` is demanded if the task function names the services it calls. */
+/** Options of a run of a task. `services` is required if the task function names the services it calls. */
 export type RunOptionsFor<T> = RunOptions<InputOf<T>, ValueOf<T>, ServicesOf<T>> &
   (string extends keyof ServicesOf<T> ? unknown : { readonly services: ServicesOf<T> });
 
@@ -76,10 +76,11 @@ export class Runtime {
   /**
    * Maps a task over a batch of inputs.
    *
-   * @param task - a task module ({@link task}), which runs on threads, or a function, which runs on this thread
+   * @param task - a task module ({@link task}), which runs on threads, or a function, which runs on this
+   *   thread
    * @param inputs - read lazily, no further than the window ahead
-   * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED; HEDDLE_TASK_MODULE_LOAD if a task module starts
-   *   a run while it is loaded. What goes wrong later rejects the promises of the run.
+   * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED; HEDDLE_TASK_MODULE_LOAD if a task
+   *   module starts a run while it is loaded. What goes wrong later rejects the promises of the run.
    */
   run<T extends AnyTask>(
     task: TaskReference<T> | T,
@@ -114,7 +115,7 @@ export class Runtime {
     return makeRun<ValueOf<T>>(core);
   }
 
-  /** Aborts what runs, then ends the threads. Nothing is left when it resolves, except threads in a native call. */
+  /** Aborts all runs, then ends the threads. Only a thread in a native call may outlive the promise. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -204,7 +205,8 @@ function refuseWhileLoading(): void {
   if (module === undefined) return;
   throw new HeddleError(
     'HEDDLE_TASK_MODULE_LOAD',
-    `A run was started while task module ${module} was being loaded: the module imports the program that runs it. ` +
+    `A run was started while task module ${module} was being loaded: ` +
+      'the module imports the program that runs it. ' +
       'Put the task into a file of its own that imports nothing of that program',
   );
 }

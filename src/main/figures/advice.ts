@@ -1,7 +1,7 @@
 /**
- * The notes of a report: where its figures could be misread, what held the run back, and which option to change.
+ * The notes of a report: where its figures mislead, what held the run back, and which option to change.
  *
- * Every note quotes the measured figure it relies on. Short runs get no advice: they are too short to learn from.
+ * Every note quotes the measured figure it relies on. A run that is too short gets no advice.
  */
 
 import type { Clamp, Report } from './report.js';
@@ -23,8 +23,9 @@ export function notesOf(report: ReportFigures, isInline: boolean): string[] {
   const notes = report.lanes.flatMap(laneNotes);
   if (report.efficiency > 1.005) {
     notes.push(
-      `efficiency is above 100 %: more attempts ran side by side than the ${report.concurrency} that count, ` +
-        'because tasks were given up while they still ran or clocks of threads differ by microseconds',
+      `efficiency is above 100 %: more attempts ran side by side than the ${report.concurrency} ` +
+        'that count, because tasks were given up while they still ran ' +
+        'or clocks of threads differ by microseconds',
     );
   }
   const settledHere = report.succeeded + report.failed - report.resumed;
@@ -69,7 +70,10 @@ function inlineBottleneck(report: ReportFigures): string | undefined {
   const share = report.callerUtilization;
   if (isWaiting(report, share)) return waitingNote(report, 'this thread', share);
   if (report.concurrency === 1 || share <= 0.9) return undefined;
-  return 'tasks compute rather than wait, on one thread: put the function into a task module to use more processors';
+  return (
+    'tasks compute rather than wait, on one thread: ' +
+    'put the function into a task module to use more processors'
+  );
 }
 
 function threadBottleneck(report: ReportFigures): string | undefined {

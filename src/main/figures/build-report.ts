@@ -1,8 +1,8 @@
 /**
  * Makes the report of a run from its counters.
  *
- * Speed-up is the sum of the times of all attempts, divided by the wall time. Efficiency is speed-up divided by
- * the concurrency. Both use times measured inside the attempts, so an attempt that was slowed down by its
+ * Speed-up is the sum of the times of all attempts, divided by the wall time. Efficiency is speed-up divided
+ * by the concurrency. Both use times measured inside the attempts, so an attempt that was slowed down by its
  * neighbours counts as longer. `notes` says where a figure could be misread.
  */
 

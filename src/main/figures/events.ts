@@ -1,8 +1,8 @@
 /**
- * Events: everything that can happen in a run, for those who want to watch. Nothing inside heddle listens to them.
+ * Events: everything that happens in a run, for observers. Nothing inside heddle listens to them.
  *
- * Each reader has a queue of its own. A reader that falls behind by more than QUEUE_LIMIT loses the oldest events and is told how
- * many with an `events-lost` event; a run never waits for a reader.
+ * Each reader has its own queue. A reader that falls more than QUEUE_LIMIT behind loses the oldest events and
+ * gets an `events-lost` event with their number. A run never waits for a reader.
  */
 
 import type { HeddleError } from '../../protocol/errors.js';

@@ -43,7 +43,7 @@ export interface Report {
   readonly failed: number;
   /** Of `succeeded` and `failed`: tasks whose outcome an earlier run of the session recorded. */
   readonly resumed: number;
-  /** Tasks with an outcome in the session that the batch has no longer. 0 when the batch was not read to its end. */
+  /** Tasks of the session that the batch no longer has. 0 when the batch was not read to its end. */
   readonly removed: number;
   /** Tasks that got the value of an identical task from the cache. */
   readonly reused: number;

@@ -1,7 +1,8 @@
 /**
  * Admission: the options `lane` and `locks` of a run, made into a gate, and what the report says of them.
  *
- * A named lane is shared by the runs of a runtime; one that is given to a run is its own. Shards of a batch divide it.
+ * A named lane is shared by the runs of a runtime; one that is given to a run is its own. Shards of a batch
+ * divide it.
  */
 
 import { performance } from 'node:perf_hooks';
@@ -72,7 +73,7 @@ export class Admission {
       },
       inUse.locks,
     );
-    // Now, not with the first task: a limit that cannot be divided among shards is refused before anything starts.
+    // Before anything starts: a limit that cannot be divided among shards is refused.
     const all = typeof lane === 'function' ? lane.lanes : lane === undefined ? [] : [lane];
     const lanes = all.map((each) => this.#lane(each));
     this.#keep(recording, lanes);

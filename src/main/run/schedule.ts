@@ -1,14 +1,16 @@
 /**
- * The schedule: which tasks start, and when. One loop, from the first task to the moment when nothing is in flight.
+ * The schedule: which tasks start, and when. One loop, from the first task to the moment when nothing is in
+ * flight.
  *
- * `#fill` is the one place where tasks start. It fills free slots first with tasks to run again, then with fresh
- * ones, as long as the window allows to read further. It runs when it is woken (wake.ts): a slot, an input or room in
- * the output has appeared.
+ * `#fill` is the one place where tasks start. It fills free slots first with tasks to run again, then with
+ * fresh ones, as long as the window allows to read further. It runs when it is woken (wake.ts): a slot, an
+ * input or room in the output has appeared.
  *
- * Slots: one per concurrent task. When there are as many as threads and tasks are short, each thread also gets the
- * next chunk ahead of time (exclusive, so that the two never overlap): it then never waits for this thread. A chunk
- * that was sent ahead and would wait is taken back as soon as another thread is idle (rebalance.ts). Suspects take one
- * slot each, in a thread of their own; while there are any, nothing is sent ahead.
+ * Slots: one per concurrent task. When there are as many as threads and tasks are short, each thread also
+ * gets the next chunk ahead of time (exclusive, so that the two never overlap): it then never waits for this
+ * thread. A chunk that was sent ahead and would wait is taken back as soon as another thread is idle
+ * (rebalance.ts). Suspects take one slot each, in a thread of their own; while there are any, nothing is sent
+ * ahead.
  *
  * Stopping (stop.ts): what waits is given up, as `aborted` or, if it never began, `skipped`.
  */
@@ -46,7 +48,9 @@ export interface ScheduleParts {
   readonly wake: Wake;
   readonly concurrency: number;
   readonly options: Pick<ResolvedRunOptions, 'window' | 'chunk'>;
-  /** Each task travels alone, and only when it will begin: its begin is recorded, or it must not begin twice. */
+  /**
+   * Each task travels alone and only when it will begin: its begin is recorded, or it must not begin twice.
+   */
   readonly isMarked: boolean;
 }
 
@@ -54,7 +58,7 @@ export interface ScheduleParts {
 const DEPTH = 2;
 /** Only for tasks shorter than this: after a long one, a task would wait while another thread is free. */
 const AHEAD_MS = 10;
-/** A chunk whose tasks turn out to take longer than expected ends after this time, and its rest goes elsewhere. */
+/** A chunk whose tasks take longer than expected ends after this time; its rest goes elsewhere. */
 const BUDGET_MS = 50;
 /** Tasks that are refused before the event loop turns. */
 const REFUSALS_PER_TURN = 500;

@@ -4,9 +4,10 @@
  *   source → [usable?] → [another shard's?] → [an outcome in the session?] → [cut off, not to be repeated?]
  *          → [in the cache?] → chunk
  *
- * Every task is known by its key, never by its position. A task with an outcome goes straight to the consumer, as a
- * reference that is read from the disk when its turn comes; so a resumed run starts its first new task as soon as it
- * is found, however many are done. Without session, shard and cache, nothing is looked up.
+ * Every task is known by its key, never by its position. A task with an outcome goes straight to the
+ * consumer, as a reference that is read from the disk when its turn comes; so a resumed run starts its first
+ * new task as soon as it is found, however many are done. Without session, shard and cache, nothing is looked
+ * up.
  */
 
 import type { TaskTraits } from '../../protocol/task.js';
@@ -224,7 +225,11 @@ export class Selection {
     return this.#prepare(seen, index, input, explicitKey === undefined ? key : undefined);
   }
 
-  /** What to do with a task that has no outcome. @param inputHash - the hash of its input, if that is its key */
+  /**
+   * Decides about a task that has no outcome.
+   *
+   * @param inputHash - the hash of its input, if that is its key
+   */
   #prepare(seen: SeenTask, index: number, input: unknown, inputHash: string | undefined): Found {
     const { memory, settler, traits } = this.#parts;
     const { key, interrupted, job } = seen;
@@ -272,7 +277,7 @@ export class Selection {
     this.#fail(index, key, error);
   }
 
-  /** The outcome of a task that has no usable input. It is not recorded: every run looks at the input again. */
+  /** The outcome of a task without a usable input. It is not recorded: every run reads the input again. */
   #fail(index: number, key: string | undefined, error: Error): void {
     this.#endStretch();
     this.settled++;
@@ -302,7 +307,7 @@ export class Selection {
     settler.show(block);
   }
 
-  /** Tells the counters how far the batch was read; a shard's share of it is an estimate until all is read. */
+  /** Reports how far the batch was read. A shard's share is an estimate until all is read. */
   #count(): void {
     const { source, counters, options } = this.#parts;
     counters.read = this.#index - this.#passed;

@@ -1,8 +1,8 @@
 /**
  * The source of tasks: inputs with their keys, read no further than asked.
  *
- * Whatever goes wrong with the inputs, also before the first one is read, becomes `error`: what was read before it is
- * executed, then the run rejects.
+ * Whatever goes wrong with the inputs, also before the first one is read, becomes `error`: what was read
+ * before it is executed, then the run rejects.
  */
 
 import { HeddleError } from '../../protocol/errors.js';
