@@ -2,8 +2,8 @@
  * Errors: one class hierarchy and one table of stable codes.
  *
  * There are two channels, never mixed. The failure of a task is data: an outcome that carries an error. What
- * stops a whole run is thrown as a `HeddleError`. Both use the codes below. docs/reference/errors.md has one section
- * for each code, and a test compares the two lists.
+ * stops a whole run is thrown as a `HeddleError`. Both use the codes below. docs/reference/errors.md has one
+ * section for each code, and a test compares the two lists.
  *
  * `instanceof HeddleError` checks a registered symbol, so it also works for errors of another installed copy
  * of heddle and of another realm.

@@ -1,9 +1,10 @@
 /**
  * Messages between the coordinator and a thread, in the order in which they occur.
  *
- * Piscina carries one request to each thread, an `OpenRequest`. It brings the thread its end of a MessagePort, and from then on everything
- * travels over that port, in order, each message with the number of the request that it is about. Outcomes leave as they are known, so
- * those of a half-finished chunk survive the death of its thread.
+ * Piscina carries one request to each thread, an `OpenRequest`. It brings the thread its end of a
+ * MessagePort, and from then on everything travels over that port, in order, each message with the number of
+ * the request that it is about. Outcomes leave as they are known, so those of a half-finished chunk survive
+ * the death of its thread.
  *
  * Everything here is plain data that structured clone can copy.
  */
@@ -32,7 +33,9 @@ export interface LoadRequest {
   readonly cell: SharedArrayBuffer;
 }
 
-/** Whether the task module can be used. `stale`: this thread loaded another version of it for an earlier run. */
+/**
+ * Whether the task module can be used. `stale`: this thread loaded another version of it for an earlier run.
+ */
 export type LoadAnswer =
   | { readonly kind: 'loaded'; readonly traits: TaskTraits }
   | { readonly kind: 'stale' }
@@ -100,13 +103,15 @@ export interface SettledMessage {
   /** Position of the first of them. */
   readonly from: number;
   /**
-   * When each began, in ms since `origin`, and behind them when the last one ended. Tasks of a chunk run one after the
-   * other, so the end of one is the beginning of the next.
+   * When each began, in ms since `origin`, followed by the time when the last one ended. Tasks of a chunk run
+   * one after the other, so the end of one is the beginning of the next.
    */
   readonly times: Float64Array;
-  /** The thread's time origin, in ms since the epoch: apart, because their sum has no room for nanoseconds. */
+  /** The thread's time origin, in ms since the epoch. Kept apart: the sum could not hold nanoseconds. */
   readonly origin: number;
-  /** Values by position - from, encoded where the request asks for it; undefined at the positions of `others`. */
+  /**
+   * Values by position - from, encoded if the request asks for it; undefined at the positions of `others`.
+   */
   readonly values: readonly unknown[];
   /** Attempts that ended without a value, by position. */
   readonly others: readonly (AttemptFailure | Submission)[] | undefined;

@@ -12,7 +12,8 @@ import { inspect } from 'node:util';
 import { type SerializedError, serializeError } from './serialized-error.js';
 import { reportedKey } from './task-key.js';
 
-interface OutcomeBase {
+/** What every outcome has. */
+export interface OutcomeBase {
   /** Position of the input in the batch, from 0. */
   readonly index: number;
   /**

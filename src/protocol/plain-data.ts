@@ -13,7 +13,7 @@
  * | bigint, function, symbol, instance without fields | a description                                     |
  *
  * Nothing here throws, whatever the getters and proxies of the value do. Limits apply to one error as a whole
- * (see {@link Budget}) and to each object: 100 entries, 4 levels. What is left out says so.
+ * (see {@link SizeBudget}) and to each object: 100 entries, 4 levels. What is left out says so.
  */
 
 const MAX_DEPTH = 4;
@@ -22,7 +22,7 @@ const MAX_ENTRIES = 100;
 const MAX_TEXT = 64 * 1024;
 
 /** What may still be copied. */
-export class Budget {
+export class SizeBudget {
   /** Characters of names, messages and stacks of all errors of one tree. */
   text = 1024 * 1024;
   /** Errors of one tree. */
@@ -52,7 +52,7 @@ function shortened(value: string, most: number): string {
 }
 
 /** Copies one field or cause. */
-export function plainCopy(value: unknown, budget: Budget, above: readonly object[] = []): unknown {
+export function plainCopy(value: unknown, budget: SizeBudget, above: readonly object[] = []): unknown {
   try {
     return copied(value, budget, above);
   } catch {
@@ -64,14 +64,14 @@ export function plainCopy(value: unknown, budget: Budget, above: readonly object
 /** Copies the named fields of the last object of `above`. Undefined ones are left out. */
 export function plainFields(
   names: readonly string[],
-  budget: Budget,
+  budget: SizeBudget,
   above: readonly object[],
 ): Record<string, unknown> {
   const target = above.at(-1) as object;
   return copiedObject(names, names.length, (name) => read(target, name), budget, above);
 }
 
-function copied(value: unknown, budget: Budget, above: readonly object[]): unknown {
+function copied(value: unknown, budget: SizeBudget, above: readonly object[]): unknown {
   if (typeof value === 'string') return budget.cutField(value);
   if (value === null || typeof value === 'boolean' || value === undefined) return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
@@ -92,7 +92,7 @@ function textOf(value: object): string | undefined {
   return undefined;
 }
 
-function copiedContent(value: object, budget: Budget, above: readonly object[]): unknown {
+function copiedContent(value: object, budget: SizeBudget, above: readonly object[]): unknown {
   if (value instanceof Number || value instanceof String || value instanceof Boolean)
     return copied(value.valueOf(), budget, above);
   const list = listOf(value);
@@ -118,7 +118,11 @@ function firstOf<Element>(list: Iterable<Element>): Element[] {
   return first;
 }
 
-function copiedMap(value: ReadonlyMap<unknown, unknown>, budget: Budget, above: readonly object[]): unknown {
+function copiedMap(
+  value: ReadonlyMap<unknown, unknown>,
+  budget: SizeBudget,
+  above: readonly object[],
+): unknown {
   const names: string[] = [];
   for (const name of value.keys()) {
     if (typeof name !== 'string') return copiedList(value, value.size, budget, above);
@@ -130,7 +134,7 @@ function copiedMap(value: ReadonlyMap<unknown, unknown>, budget: Budget, above: 
 function copiedList(
   list: Iterable<unknown>,
   length: number,
-  budget: Budget,
+  budget: SizeBudget,
   above: readonly object[],
 ): unknown[] {
   const copy: unknown[] = [];
@@ -148,7 +152,7 @@ function copiedObject(
   names: readonly string[],
   length: number,
   get: (name: string) => unknown,
-  budget: Budget,
+  budget: SizeBudget,
   above: readonly object[],
 ): Record<string, unknown> {
   const copy: Record<string, unknown> = {};

@@ -12,7 +12,7 @@
  */
 
 import { ERROR_CODES, HeddleError, type HeddleErrorCode } from './errors.js';
-import { Budget, describe, isError, keysOf, plainCopy, plainFields, read, textOr } from './plain-data.js';
+import { describe, isError, keysOf, plainCopy, plainFields, read, SizeBudget, textOr } from './plain-data.js';
 
 /** An error as plain data. */
 export interface SerializedError {
@@ -60,7 +60,7 @@ const BUILT_IN: Readonly<Record<string, ErrorClass>> = {
  * `HEDDLE_NON_ERROR_THROWN`.
  */
 export function serializeError(thrown: unknown): SerializedError {
-  const budget = new Budget();
+  const budget = new SizeBudget();
   if (isError(thrown)) {
     try {
       return fromError(thrown, [], budget);
@@ -97,7 +97,7 @@ export function reviveError(data: SerializedError): Error {
   return error;
 }
 
-function fromError(error: Error, above: readonly Error[], budget: Budget): SerializedError {
+function fromError(error: Error, above: readonly Error[], budget: SizeBudget): SerializedError {
   const path = [...above, error];
   budget.errors--;
   const name = budget.cut(textOr(read(error, 'name'), 'Error'));
@@ -161,7 +161,7 @@ function errorsOf(error: Error): ErrorList | undefined {
   }
 }
 
-function listed({ length, first }: ErrorList, path: readonly Error[], budget: Budget): SerializedCause[] {
+function listed({ length, first }: ErrorList, path: readonly Error[], budget: SizeBudget): SerializedCause[] {
   const kept: SerializedCause[] = [];
   while (kept.length < first.length && budget.errors > 0)
     kept.push(causeOf(first[kept.length], path, budget));
@@ -169,7 +169,7 @@ function listed({ length, first }: ErrorList, path: readonly Error[], budget: Bu
   return kept;
 }
 
-function causeOf(cause: unknown, path: readonly Error[], budget: Budget): SerializedCause {
+function causeOf(cause: unknown, path: readonly Error[], budget: SizeBudget): SerializedCause {
   if (!isError(cause)) return { value: plainCopy(cause, budget) };
   // An error that occurs twice is written twice; only an ancestor would never end.
   if (path.includes(cause)) return { value: '[circular]' };

@@ -1,9 +1,9 @@
 /**
  * The version of a task module: a fingerprint of its text.
  *
- * The coordinator and each thread compute it from the file; comparing the two shows whether a thread runs the text
- * that the run was started with. Two 32-bit FNV-1a sums with different seeds: far cheaper to load than node:crypto,
- * and meant against stale modules, not against an attacker.
+ * The coordinator and each thread compute it from the file; comparing the two shows whether a thread runs the
+ * text that the run was started with. Two 32-bit FNV-1a sums with different seeds: far cheaper to load than
+ * node:crypto, and meant against stale modules, not against an attacker.
  */
 
 const PRIME = 16_777_619;

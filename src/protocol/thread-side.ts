@@ -1,6 +1,6 @@
 /**
- * What the thread side offers to whoever runs a chunk: a thread's entry, or the caller's own thread (inline executor,
- * which loads the modules by URL, as a thread does).
+ * What the thread side offers to whoever runs a chunk: a thread's entry, or the caller's own thread (inline
+ * executor, which loads the modules by URL, as a thread does).
  */
 
 import type { ControlCell } from './control-cell.js';
@@ -21,7 +21,10 @@ export interface ChunkChannel {
   services(): RemoteServices<Services>;
   /** Why the run is being aborted, as far as is known here. */
   abortReason(): Error;
-  /** Calls back when the running task should look at the control cell. Asked for once a task keeps the chunk waiting. */
+  /**
+   * Calls back when the running task should look at the control cell. Requested once a task keeps the chunk
+   * waiting.
+   */
   onAbort(callback: () => void): void;
 }
 

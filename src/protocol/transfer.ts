@@ -10,7 +10,7 @@ import type { Transferable } from './task.js';
 
 const MARK: unique symbol = Symbol.for('heddle.transfer');
 
-interface Marked {
+interface MarkedValue {
   readonly [MARK]: readonly Transferable[];
   readonly value: unknown;
 }
@@ -27,7 +27,7 @@ export function transfer<T>(value: T, buffers: readonly Transferable[]): T {
  * True when the value was marked by {@link transfer}. Never throws: a proxy that cannot be asked was not
  * marked.
  */
-export function isTransfer(value: unknown): value is Marked {
+export function isTransfer(value: unknown): value is MarkedValue {
   if (typeof value !== 'object' || value === null) return false;
   try {
     // A proxy may claim to have any property.
@@ -38,7 +38,7 @@ export function isTransfer(value: unknown): value is Marked {
 }
 
 /** The marked value itself; its buffers are appended to `list`. */
-export function unwrapTransfer(marked: Marked, list: Transferable[]): unknown {
+export function unwrapTransfer(marked: MarkedValue, list: Transferable[]): unknown {
   for (const buffer of marked[MARK]) if (!list.includes(buffer)) list.push(buffer);
   return marked.value;
 }

@@ -1,8 +1,8 @@
 /**
  * The event loop's next turn, as it was when heddle was loaded.
  *
- * Test frameworks replace `setImmediate` by a fake that never fires by itself. heddle uses it to yield, never to
- * measure time, so it keeps the real one.
+ * Test frameworks replace `setImmediate` by a fake that never fires by itself. heddle uses it to yield, never
+ * to measure time, so it keeps the real one.
  */
 
 export const { setImmediate: onNextTurn, clearImmediate: cancelTurn } = globalThis;

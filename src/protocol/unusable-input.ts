@@ -1,8 +1,8 @@
 /**
  * Inputs that cannot be used: a source yields one in place of an input that it could not read.
  *
- * The run gives it the outcome `failed` without calling the task. Recognised by a private field, so that looking at
- * an input never runs code of the caller.
+ * The run gives it the outcome `failed` without calling the task. Recognised by a private field, so that
+ * looking at an input never runs code of the caller.
  */
 
 /** A place of the batch that holds no usable input. Made by {@link unusableInput}. */
@@ -26,8 +26,8 @@ export class UnusableInput {
 }
 
 /**
- * Marks a place of the batch as unusable, for sources that read line by line. Its task fails with the given error
- * and 0 attempts; the other tasks run. It is not recorded in a session: every run reads it again.
+ * Marks a place of the batch as unusable, for sources that read line by line. Its task fails with the given
+ * error and 0 attempts; the other tasks run. It is not recorded in a session: every run reads it again.
  *
  * @param error - why it cannot be used
  * @param options - `key`: name of the task. @defaultValue `unkeyed-<index>`

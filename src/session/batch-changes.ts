@@ -1,4 +1,6 @@
-/** How the batch of this run differs from what is recorded: tasks that are gone, back, or at another index. */
+/**
+ * How the batch of this run differs from the recorded one: tasks that are gone, back, or at another index.
+ */
 
 import { larger } from './id-table.js';
 import type { Shard } from './names.js';

@@ -114,7 +114,8 @@ export class DocumentStore {
     throw new HeddleError(
       'HEDDLE_SESSION_FENCED',
       `The document of the session ${this.#folder} changed ${newest.version - version} times ` +
-        'while this process was paused, so it is unknown whether its own change is included. Read the document and decide',
+        'while this process was paused, so it is unknown whether its own change is included. ' +
+        'Read the document and decide',
     );
   }
 

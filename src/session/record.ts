@@ -85,8 +85,8 @@ const FIELDS_BYTES = 300;
 const SHOWN_KEY = 100;
 
 /**
- * Returns the error for a value, error or job handle whose line would be larger than `maxBytes`; undefined when it
- * fits.
+ * Returns the error for a value, error or job handle whose line would be larger than `maxBytes`; undefined
+ * when it fits.
  */
 export function sizeError(
   what: 'value' | 'error' | 'job handle',

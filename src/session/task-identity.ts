@@ -1,8 +1,8 @@
 /**
  * Which task function outcomes come from: a name, and a hash that changes when its text does.
  *
- * A module is read once, when its run starts. Its version goes along with every chunk, and a thread that holds other
- * text refuses the chunk. So the hash is of the text that is executed.
+ * A module is read once, when its run starts. Its version goes along with every chunk, and a thread that
+ * holds other text refuses the chunk. So the hash is of the text that is executed.
  */
 
 import { createHash } from 'node:crypto';

@@ -1,9 +1,9 @@
 /**
  * The thread's entry: Piscina calls the default export once, with the port for everything else. Wiring only.
  *
- * Two things happen here and nowhere else. What would kill the thread silently is reported first: an uncaught error
- * leaves as a CrashMessage, and pending reports leave on `exit`. And exclusive chunks wait for each other, so that the
- * coordinator can send the next chunk ahead of time without the two overlapping.
+ * Two things happen here and nowhere else. What would kill the thread silently is reported first: an uncaught
+ * error leaves as a CrashMessage, and pending reports leave on `exit`. And exclusive chunks wait for each
+ * other, so that the coordinator can send the next chunk ahead of time without the two overlapping.
  */
 
 import { isMainThread, type MessagePort, threadId, workerData } from 'node:worker_threads';
@@ -141,7 +141,7 @@ async function loadFor(module: string, cell: ControlCell): Promise<LoadedTask> {
   return task;
 }
 
-/** A run that the module starts while it is loaded would load it again, on threads of its own, without end. */
+/** A run that the module starts while it is loaded would load it again on its own threads, without end. */
 async function loadHere(module: string): Promise<LoadedTask> {
   markLoading(module);
   try {
@@ -162,7 +162,7 @@ function isPrinting(): boolean {
   return process.stdout.writableLength + process.stderr.writableLength > 0;
 }
 
-/** Printed text travels through the event loop of the caller; it must arrive before the thread may be ended. */
+/** Printed text travels through the caller's event loop; it must arrive before the thread may be ended. */
 async function flushOutput(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));

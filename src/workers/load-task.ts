@@ -1,8 +1,8 @@
 /**
- * Loads task modules on this thread and finds the task function in them. A module is loaded once for each thread.
+ * Loads task modules on this thread, each once, and finds their task functions.
  *
- * TypeScript modules: Node 22.18 and later strip types. Before that, `tsx` does it if the module's own project has it
- * installed; otherwise the error says what to do.
+ * TypeScript modules: Node 22.18 and later strip types. Before that, `tsx` does it if the module's own
+ * project has it installed; otherwise the error says what to do.
  */
 
 import { readFileSync } from 'node:fs';
@@ -88,7 +88,8 @@ export function taskOf(
   if (adopt !== undefined && typeof adopt !== 'function') {
     throw new HeddleError(
       'HEDDLE_TASK_MODULE_INVALID',
-      `${shown} exports adopt = ${describe(adopt)}; expected a function (input, ctx) => { value } or undefined`,
+      `${shown} exports adopt = ${describe(adopt)}; ` +
+        'expected a function (input, ctx) => { value } or undefined',
     );
   }
   if (poll !== undefined && typeof poll !== 'function') {
@@ -149,11 +150,13 @@ async function importThroughTsx(module: string, shown: string): Promise<Record<s
     throw new HeddleError(
       'HEDDLE_TYPESCRIPT_UNSUPPORTED',
       `Task module ${shown} is TypeScript, which Node ${process.versions.node} cannot load; ` +
-        'install tsx beside it (npm install --save-dev tsx), compile it to JavaScript, or use Node 22.18 or later',
+        'install tsx beside it (npm install --save-dev tsx), compile it to JavaScript, ' +
+        'or use Node 22.18 or later',
       { cause },
     );
   }
-  // `require` resolves to tsx's CommonJS build, which cannot import ES modules from a thread; its ESM build lies beside it.
+  // `require` resolves to tsx's CommonJS build, which cannot import ES modules from a thread. The ESM build
+  // is beside it.
   const { tsImport } = await import(pathToFileURL(api.replace(/\.cjs$/, '.mjs')).href);
   return tsImport(module, { parentURL: import.meta.url });
 }

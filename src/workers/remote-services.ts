@@ -1,9 +1,9 @@
 /**
  * The caller's services, as tasks of this thread see them.
  *
- * Comlink over one long-lived port for each run and thread, made when a task asks for services the first time. Comlink
- * itself never answers a call whose other side is gone and loses the code and cause of errors, so every call races
- * with the port's end, and answers travel as data that cannot throw.
+ * Comlink over one long-lived port for each run and thread, made when a task asks for services the first
+ * time. Comlink itself never answers a call whose other side is gone and loses the code and cause of errors,
+ * so every call races with the port's end, and answers travel as data that cannot throw.
  */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -31,7 +31,9 @@ export function servicesOf(runId: number, send: (port: MessagePort) => void): Re
   return services;
 }
 
-/** What a task is offered once its chunk is over: code that it left behind must not open a port that nobody would take. */
+/**
+ * The services of a task whose chunk has ended: code it left behind must not open a port that is never taken.
+ */
 export function endedServices(): RemoteServices<Services> {
   return proxyOf(() => Promise.reject(gone('The task that asks for this service has ended')));
 }
@@ -48,7 +50,7 @@ function connect(port: MessagePort, onClose: () => void): RemoteServices<Service
     // Loaded for the first call: most tasks never make one, and every thread would pay for it when it starts.
     const { wrap } = await import('comlink');
     const { call: remoteCall } = wrap<ServiceDesk>(port as unknown as Endpoint);
-    // The port must not keep a thread alive that has nothing else to do; Piscina's does while a chunk is in flight.
+    // The port must not keep an idle thread alive. Piscina's port does so while a chunk is in flight.
     port.unref();
     // A proxy looks like a promise, and must not be what a promise fulfils with.
     return (name, args) => remoteCall(name, args) as Promise<ServiceAnswer>;
@@ -69,7 +71,8 @@ function connect(port: MessagePort, onClose: () => void): RemoteServices<Service
           reject(
             new HeddleError(
               'HEDDLE_NOT_CLONEABLE',
-              `The arguments or the result of service "${name}" cannot be sent between threads: ${String(cause)}`,
+              `The arguments or the result of service "${name}" cannot be sent ` +
+                `between threads: ${String(cause)}`,
               { cause },
             ),
           );

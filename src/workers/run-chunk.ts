@@ -1,12 +1,12 @@
 /**
  * Executes the tasks of one chunk, one after the other, and reports how each ended.
  *
- * Concurrency is the number of chunks in flight, so a declared concurrency holds for every chunk size. Synchronous
- * tasks are not awaited; a chunk of them is a plain loop.
+ * Concurrency is the number of chunks in flight, so a declared concurrency holds for every chunk size.
+ * Synchronous tasks are not awaited; a chunk of them is a plain loop.
  *
- * Reports leave in batches: at the end of the chunk, when an awaited task lets the event loop turn, and before a task
- * if the last report is older than FLUSH_MS. A dying thread loses a few milliseconds of work at most, which runs
- * again; the control cell says which task was running.
+ * Reports leave in batches: at the end of the chunk, when an awaited task lets the event loop turn, and
+ * before a task if the last report is older than FLUSH_MS. A dying thread loses a few milliseconds of work at
+ * most, which runs again; the control cell says which task was running.
  *
  * The same code runs on the caller's thread for the inline executor, with another channel.
  */
@@ -20,7 +20,7 @@ import { describe } from '../protocol/serialized-error.js';
 import { type LoadedTask, Submitted } from '../protocol/task.js';
 import type { ChunkChannel } from '../protocol/thread-side.js';
 import { cancelTurn, onNextTurn } from '../protocol/turn.js';
-import { Report } from './report.js';
+import { ChunkReport } from './chunk-report.js';
 import { AttemptContext, type ContextHost, checkedObservation, timeoutError } from './task-context.js';
 
 /** A report older than this is sent before the next task begins. */
@@ -56,19 +56,19 @@ export function flushChunks(): void {
   for (const chunk of chunksOfThisThread) chunk.flush();
 }
 
-type Call = (input: unknown, ctx: AttemptContext) => unknown;
+type TaskCall = (input: unknown, ctx: AttemptContext) => unknown;
 
 /** The function to call for the tasks of a chunk. */
-function callOf(task: LoadedTask, { job, interrupted }: ChunkRequest): Call {
+function callOf(task: LoadedTask, { job, interrupted }: ChunkRequest): TaskCall {
   if (job !== undefined) return pollOf(task, job);
-  return (interrupted && task.adopt !== undefined ? adoptOrRun(task) : task.run) as Call;
+  return (interrupted && task.adopt !== undefined ? adoptOrRun(task) : task.run) as TaskCall;
 }
 
 /** Asks first what became of the attempt that was cut off. */
-function adoptOrRun({ adopt, run }: LoadedTask): Call {
+function adoptOrRun({ adopt, run }: LoadedTask): TaskCall {
   return async (input, ctx) => {
-    const adopted: unknown = await (adopt as unknown as Call)(input, ctx);
-    if (adopted === undefined) return (run as unknown as Call)(input, ctx);
+    const adopted: unknown = await (adopt as unknown as TaskCall)(input, ctx);
+    if (adopted === undefined) return (run as unknown as TaskCall)(input, ctx);
     if (adopted instanceof Submitted) return adopted;
     if (typeof adopted === 'object' && adopted !== null && 'value' in adopted) return adopted.value;
     throw new HeddleError(
@@ -79,24 +79,25 @@ function adoptOrRun({ adopt, run }: LoadedTask): Call {
 }
 
 /** Asks what became of a job. */
-function pollOf({ poll }: LoadedTask, { handle }: Job): Call {
+function pollOf({ poll }: LoadedTask, { handle }: Job): TaskCall {
   return (_input, ctx) => {
-    if (poll !== undefined) return (poll as unknown as Call)(JSON.parse(handle), ctx);
+    if (poll !== undefined) return (poll as unknown as TaskCall)(JSON.parse(handle), ctx);
     throw new HeddleError(
       'HEDDLE_TASK_MODULE_INVALID',
-      'The task has submitted a job, but its module does not export poll, which asks what became of the job; ' +
+      'The task has submitted a job, but its module does not export poll, ' +
+        'which asks what became of the job; ' +
         'add `export function poll(handle, ctx) { … }`',
     );
   };
 }
 
 class ChunkRun {
-  readonly #call: Call;
+  readonly #call: TaskCall;
   readonly #request: ChunkRequest;
   readonly #cell: ControlCell;
   readonly #channel: ChunkChannel;
   readonly #host: ContextHost;
-  readonly #report: Report;
+  readonly #report: ChunkReport;
   #awaited: AttemptContext | undefined;
   #turn: NodeJS.Immediate | undefined;
   #listens = false;
@@ -107,7 +108,7 @@ class ChunkRun {
     this.#request = request;
     this.#cell = cell;
     this.#channel = channel;
-    this.#report = new Report(request, channel.settled);
+    this.#report = new ChunkReport(request, channel.settled);
     this.#host = this.#contextHost();
   }
 

@@ -1,8 +1,8 @@
 /**
  * The context that a task function receives.
  *
- * One is made for every attempt, so everything in it is made when it is first asked for. Reading `signal` is remembered
- * in the control cell: the coordinator gives a grace time only to tasks that can hear an abort.
+ * One is made for every attempt, so everything in it is made when it is first asked for. Reading `signal` is
+ * remembered in the control cell: the coordinator gives a grace time only to tasks that can hear an abort.
  */
 
 import type { ControlCell } from '../protocol/control-cell.js';
@@ -137,7 +137,8 @@ function submitted(...[handle, options]: Parameters<TaskContext['submitted']>): 
     return new Submitted(handle, pollMs);
   throw new OptionError(
     'pollMs',
-    `Expected \`pollMs\` of ctx.submitted to be a number of milliseconds from 0 to ${MAX_POLL_MS}, got ${describe(pollMs)}`,
+    'Expected `pollMs` of ctx.submitted to be a number of milliseconds ' +
+      `from 0 to ${MAX_POLL_MS}, got ${describe(pollMs)}`,
   );
 }
 

@@ -27,6 +27,7 @@ const PROCESSES = 4;
 afterAll(endProcesses);
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
 
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the life of a process reads best in order
 it(`${PROCESSES} processes, ${SECONDS} s`, { timeout: 180_000 }, async () => {
   const roll = dice(Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1000));
   const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

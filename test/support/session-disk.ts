@@ -170,6 +170,7 @@ export interface LeftOut {
 }
 
 /** What is known and what is on the disk after `count` operations; no files when the folder is not there. */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the model of a disk is one list of cases
 export function crashState(
   operations: readonly Operation[],
   count: number,

@@ -11,6 +11,14 @@ import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { HttpError } from './http-error.js';
 import type { RawAnswer } from './send.js';
 
+/** An answer that succeeded. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Parsed JSON, or text; null for an answer without content. */
+  readonly data: unknown;
+}
+
 const UNPACKERS: Readonly<
   Record<string, (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>>
 > = {

@@ -57,7 +57,9 @@ class RepeatedItem {
 /** Items: parameters by name. */
 export type Items = Iterable<unknown> | AsyncIterable<unknown>;
 
-/** A batch in progress. */
+let makeCall: (service: Service, endpoint: string, items: Items, options: CallOptions) => Call;
+
+/** A batch in progress. Made by {@link call}. */
 export class Call implements AsyncIterable<IndexedResponse>, AsyncDisposable {
   readonly prepared: Prepared;
   /** Why fewer requests run at once than requested. */
@@ -72,7 +74,7 @@ export class Call implements AsyncIterable<IndexedResponse>, AsyncDisposable {
   #report: Report | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(service: Service, endpoint: string, items: Items, given: CallOptions) {
+  private constructor(service: Service, endpoint: string, items: Items, given: CallOptions) {
     const options = checkCallOptions(given);
     const { rateLimit, burst } = options;
     const prepared = prepare(service, endpoint, options);
@@ -116,6 +118,10 @@ export class Call implements AsyncIterable<IndexedResponse>, AsyncDisposable {
           onProgress === undefined ? undefined : (progress) => onProgress(this.#progressOf(progress)),
       },
     );
+  }
+
+  static {
+    makeCall = (service, endpoint, items, options) => new Call(service, endpoint, items, options);
   }
 
   get progress(): BatchProgress {
@@ -235,5 +241,5 @@ async function* mapped(items: Items, map: (item: unknown) => unknown): AsyncGene
 
 /** Starts a batch. It proceeds as its answers are read. */
 export function call(service: Service, endpoint: string, items: Items, options: CallOptions = {}): Call {
-  return new Call(service, endpoint, items, options);
+  return makeCall(service, endpoint, items, options);
 }

@@ -15,7 +15,7 @@ import { STATUS_CODES } from 'node:http';
 import { Agent } from 'undici';
 import { HeddleError, limitHeadersOf, type TaskContext } from '../../main/index.js';
 import { list, MAX_TIMER_MS, number, object, optional, text, withDefault } from '../../text/schema.js';
-import { ACCEPTED_ENCODINGS, isJson, parse, textOf } from './answer.js';
+import { ACCEPTED_ENCODINGS, type HttpAnswer, isJson, parse, textOf } from './answer.js';
 import { headerName } from './call-options.js';
 import { checkOptions } from './checks.js';
 import { HttpError, type HttpFailure } from './http-error.js';
@@ -35,14 +35,6 @@ export interface HttpTaskOptions {
   readonly correlationHeader?: string | undefined;
   /** Texts that must not appear anywhere, in addition to the values of headers with credentials. */
   readonly secrets?: readonly string[] | undefined;
-}
-
-/** An answer that succeeded. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Parsed JSON, or text; null for an answer without content. */
-  readonly data: unknown;
 }
 
 /** A task function that sends requests. Close it when no run uses it. */

@@ -5,6 +5,7 @@ import { call } from './call.js';
 import { httpTask } from './http-task.js';
 import { loadService } from './service-file.js';
 
+export type { HttpAnswer } from './answer.js';
 export { Call, type IndexedResponse, type Items, UnreadableItem } from './call.js';
 export type { BatchProgress, CallOptions } from './call-options.js';
 export {
@@ -15,7 +16,7 @@ export {
   type HttpErrorCode,
   type HttpFailure,
 } from './http-error.js';
-export type { HttpAnswer, HttpTask, HttpTaskOptions } from './http-task.js';
+export type { HttpTask, HttpTaskOptions } from './http-task.js';
 export { type Prepared, type PrepareOptions, prepare } from './prepare.js';
 export { Redactor, shownUrl } from './redact.js';
 export type { HttpItem, Params } from './request.js';
@@ -25,6 +26,7 @@ export type {
   Alias,
   Authentication,
   BatchConfig,
+  Callable,
   Endpoint,
   GraphqlOperation,
   HttpMethod,

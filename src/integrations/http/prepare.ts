@@ -9,10 +9,10 @@ import { createHash } from 'node:crypto';
 import { HeddleError } from '../../main/index.js';
 import { nearest } from '../../text/nearest.js';
 import { type Path, shownPath } from '../../text/schema.js';
+import type { HttpAnswer } from './answer.js';
 import { placed } from './checks.js';
 import { Environment } from './environment.js';
 import { HttpError } from './http-error.js';
-import type { HttpAnswer } from './http-task.js';
 import { Redactor, shownUrl } from './redact.js';
 import {
   checkItem,

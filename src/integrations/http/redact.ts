@@ -8,8 +8,11 @@
 
 const MASK = '***';
 /** Not `author`, not `max_tokens`. */
-const SECRET_NAME =
-  /authorization|(?:^|[-_])auth(?:$|[-_])|cookie|token(?!s)|secret|passw|(?:api|access|private)[-_]?key|credential|signature/i;
+const SECRET_NAME = new RegExp(
+  'authorization|(?:^|[-_])auth(?:$|[-_])|cookie|token(?!s)|secret|passw|' +
+    '(?:api|access|private)[-_]?key|credential|signature',
+  'i',
+);
 const LEAST_PART = 4;
 
 /** Replaces secrets. */

@@ -4,8 +4,6 @@
  * A YAML file and an object of a program have the same keys. service.ts checks them.
  */
 
-import type { Path } from '../../text/schema.js';
-
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'HEAD' | 'OPTIONS';
 
 /** How callers authenticate. */
@@ -41,7 +39,8 @@ export interface BatchConfig {
   readonly retryUnsafe?: boolean | undefined;
 }
 
-interface Callable {
+/** What an endpoint and an operation have in common. */
+export interface Callable {
   readonly name: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly transform?: Transform | readonly Transform[] | undefined;
@@ -99,6 +98,6 @@ export interface ServiceConfig {
 export interface Service {
   readonly config: ServiceConfig;
   /** "api.yaml:12"; empty when the service is not from a file. */
-  readonly place: (path: Path) => string;
+  readonly place: (path: readonly (string | number)[]) => string;
   readonly warnings: readonly string[];
 }

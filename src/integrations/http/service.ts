@@ -6,16 +6,7 @@
  */
 
 import { HeddleError } from '../../main/index.js';
-import {
-  accept,
-  anything,
-  boolean,
-  number,
-  object,
-  type Path,
-  record,
-  type Schema,
-} from '../../text/schema.js';
+import { accept, anything, boolean, number, object, record, type Schema } from '../../text/schema.js';
 import { duration, listOf, maybe, placed, problemText, text, texts, whole, word } from './checks.js';
 import type {
   Alias,
@@ -107,7 +98,7 @@ const SHOWN_PROBLEMS = 8;
  * @param place - where in a file the value at a path is
  * @throws HeddleError HEDDLE_INVALID_OPTION naming each problem
  */
-export function checkService(config: unknown, place: (path: Path) => string = () => ''): Service {
+export function checkService(config: unknown, place: Service['place'] = () => ''): Service {
   const result = accept(service, config);
   const problems =
     'accepted' in result

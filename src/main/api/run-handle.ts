@@ -1,8 +1,8 @@
 /**
  * The handle of a run.
  *
- * The outcomes of a run are read once, in one of four ways: iterate it, `outcomes()`, `values()`, or not at all with
- * `report()`. A run starts by itself and goes as far as the window allows until its outcomes are read.
+ * The outcomes of a run are read once, in one of four ways: by iteration, `outcomes()`, `values()`, or not at
+ * all with `report()`. A run starts by itself and works ahead as far as the window allows.
  */
 
 import { HeddleError, TasksFailedError } from '../../protocol/errors.js';
@@ -26,7 +26,9 @@ const NAMED_FAILURES = 3;
 /** Makes the handle of a run. */
 export let makeRun: <Value>(core: RunCore) => Run<Value>;
 
-/** A run in progress: an async iterable of outcomes. Leaving the loop early aborts it and waits for its clean end. */
+/**
+ * A run in progress: an async iterable of outcomes. Leaving the loop early aborts it and waits for its end.
+ */
 export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, AsyncDisposable {
   readonly #core: RunCore;
   #reader: string | undefined;
@@ -45,8 +47,9 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   }
 
   /**
-   * Outcomes as they come, in the order of the option `order`. After the last one the loop throws if the run was aborted: the
-   * abort reason itself, or a HeddleError for what made the run impossible. Failed tasks are outcomes, never thrown.
+   * Outcomes as they come, in the order of the option `order`. After the last one the loop throws if the run
+   * was aborted: the abort reason itself, or a HeddleError for what made the run impossible. Failed tasks are
+   * outcomes, never thrown.
    */
   [Symbol.asyncIterator](): AsyncIterator<Outcome<Value>, undefined> {
     this.#claim(ITERATION);
@@ -79,7 +82,8 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   /**
    * The values of all tasks, in input order; with a shard, of its tasks.
    *
-   * @throws {@link TasksFailedError} HEDDLE_TASKS_FAILED if any task has none; its `errors` and `indexes` list them
+   * @throws {@link TasksFailedError} HEDDLE_TASKS_FAILED if any task has none; its `errors` and `indexes`
+   *   list them
    */
   async values(): Promise<Value[]> {
     this.#claim('values()');
@@ -99,8 +103,8 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
   }
 
   /**
-   * The report, once the run is over; when nobody reads the outcomes they are dropped. Rejects only with what made the
-   * run impossible, never for failed tasks or an abort.
+   * The report, once the run is over; when nobody reads the outcomes they are dropped. Rejects only with what
+   * made the run impossible, never for failed tasks or an abort.
    */
   async report(): Promise<Report> {
     // A caller may ask for the report first and iterate in the same breath.
@@ -120,7 +124,9 @@ export class Run<Value = unknown> implements AsyncIterable<Outcome<Value>>, Asyn
     return this.#core.events.read();
   }
 
-  /** Starts nothing more and tells running tasks to end (`ctx.signal`); after the grace time they are ended. */
+  /**
+   * Starts nothing more and aborts `ctx.signal` of running tasks; ends them by force after the grace time.
+   */
   abort(reason?: unknown): void {
     this.#core.abort(reason);
   }
@@ -169,8 +175,9 @@ function tasksFailed(failures: readonly Unsuccessful[], total: number): TasksFai
     .slice(0, NAMED_FAILURES)
     .map(({ index, status, error }) => `input ${index} ${status}: ${error.name}: ${error.message}`);
   const more = failures.length > NAMED_FAILURES ? `; and ${failures.length - NAMED_FAILURES} more` : '';
+  const count = Math.max(total, ...failures.slice(-1).map(({ index }) => index + 1));
   return new TasksFailedError(
-    `${failures.length} of ${Math.max(total, ...failures.slice(-1).map(({ index }) => index + 1))} tasks have no value: ${named.join('; ')}${more}`,
+    `${failures.length} of ${count} tasks have no value: ${named.join('; ')}${more}`,
     failures.map(({ error }) => error),
     failures.map(({ index }) => index),
   );

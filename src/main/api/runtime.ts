@@ -1,8 +1,8 @@
 /**
  * The runtime: a set of threads, and the runs on them.
  *
- * Threads start with the first run that needs them and stay for the next; `close()` ends them. Without `close()`, idle
- * threads do not keep the process alive.
+ * Threads start with the first run that needs them and stay for the next; `close()` ends them. Without
+ * `close()`, idle threads do not keep the process alive.
  */
 
 import { HeddleError, OptionError } from '../../protocol/errors.js';
@@ -28,27 +28,20 @@ import type { Inputs } from '../run/source.js';
 import { makeRun, type Run } from './run-handle.js';
 import { type AnyTask, isTaskReference, type TaskReference } from './task-reference.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: stands for the types of any task function, which are inferred from it
-type Any = any;
-
 /** Input type of a task function. */
-export type InputOf<T> = T extends (input: infer Input, ...rest: Any[]) => unknown ? Input : never;
+export type InputOf<T> = T extends (input: infer Input, ...rest: never[]) => unknown ? Input : never;
 /** Value type of a task function. */
-export type ValueOf<T> = T extends (...args: Any[]) => infer Value
+export type ValueOf<T> = T extends (...args: never[]) => infer Value
   ? Exclude<Awaited<Value>, Submitted>
   : never;
 /** What a task function demands of the run option `services`. */
-export type ServicesOf<T> = T extends (input: Any, ctx: TaskContext<infer S extends Services>) => unknown
+export type ServicesOf<T> = T extends (input: never, ctx: TaskContext<infer S extends Services>) => unknown
   ? S
   : Services;
 
-/** Options of a run of the given task; `services` is demanded if the task function names the services it calls. */
+/** Options of a run of a task. `services` is required if the task function names the services it calls. */
 export type RunOptionsFor<T> = RunOptions<InputOf<T>, ValueOf<T>, ServicesOf<T>> &
   (string extends keyof ServicesOf<T> ? unknown : { readonly services: ServicesOf<T> });
-
-type OptionsArgument<T> = string extends keyof ServicesOf<T>
-  ? [options?: RunOptionsFor<T>]
-  : [options: RunOptionsFor<T>];
 
 let runCount = 0;
 let makeRuntime: (options: ResolvedRuntimeOptions) => Runtime;
@@ -83,7 +76,8 @@ export class Runtime {
   /**
    * Maps a task over a batch of inputs.
    *
-   * @param task - a task module ({@link task}), which runs on threads, or a function, which runs on this thread
+   * @param task - a task module ({@link task}), which runs on threads, or a function, which runs on this
+   *   thread
    * @param inputs - read lazily, no further than the window ahead
    * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED. What goes wrong later rejects the promises of
    *   the run.
@@ -91,7 +85,9 @@ export class Runtime {
   run<T extends AnyTask>(
     task: TaskReference<T> | T,
     inputs: Inputs<InputOf<T>>,
-    ...[options]: OptionsArgument<T>
+    ...[options]: string extends keyof ServicesOf<T>
+      ? [options?: RunOptionsFor<T>]
+      : [options: RunOptionsFor<T>]
   ): Run<ValueOf<T>> {
     if (this.#closing !== undefined)
       throw new HeddleError('HEDDLE_CLOSED', 'The runtime is closed; create another one');
@@ -119,7 +115,7 @@ export class Runtime {
     return makeRun<ValueOf<T>>(core);
   }
 
-  /** Aborts what runs, then ends the threads. Nothing is left when it resolves, except threads in a native call. */
+  /** Aborts all runs, then ends the threads. Only a thread in a native call may outlive the promise. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -210,7 +206,8 @@ function refusalWhileLoading(): HeddleError | undefined {
   if (module === undefined) return undefined;
   return new HeddleError(
     'HEDDLE_TASK_MODULE_LOAD',
-    `A run was started while task module ${module} was being loaded: the module imports the program that runs it. ` +
+    `A run was started while task module ${module} was being loaded: ` +
+      'the module imports the program that runs it. ' +
       'Put the task into a file of its own that imports nothing of that program',
   );
 }

@@ -1,8 +1,8 @@
 /**
- * Sessions for programs: what is recorded, how it stands, and a small document beside it.
+ * Sessions for programs: what is recorded, the current state, and a small document beside it.
  *
- * A run writes to a session by the option `session`; this is for everything else, in the same process or in another one, at the same
- * time or later.
+ * A run writes to a session through the option `session`. This is for everything else, in the same process or
+ * another one, at the same time or later.
  */
 
 import { basename, join, resolve } from 'node:path';
@@ -19,23 +19,37 @@ import { outcomeOf } from '../run/outcome-block.js';
 /** Not imported at the top: programs that only run batches must not pay for it. */
 const view = () => import('../../session/session-view.js');
 
+let makeSession: (path: string) => Session;
+
 /** A session at a place. Nothing is held open. Made by {@link openSession}. */
 export class Session {
   /** Absolute path of its folder. */
   readonly path: string;
   readonly #document: DocumentStore;
 
-  constructor(path: string) {
+  private constructor(path: string) {
     this.path = path;
     this.#document = new DocumentStore(path);
   }
 
-  /** How the session stands now. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_FORMAT */
+  static {
+    makeSession = (path) => new Session(path);
+  }
+
+  /**
+   * Returns the current state of the session.
+   *
+   * @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_FORMAT
+   */
   async status(): Promise<SessionStatus> {
     return (await view()).readStatus(this.path);
   }
 
-  /** What the session is about, without reading all of it. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, _FORMAT, _DAMAGED */
+  /**
+   * Returns what the session is about, without reading all of it.
+   *
+   * @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_FORMAT, HEDDLE_SESSION_DAMAGED
+   */
   async identity(): Promise<Identity | undefined> {
     return (await view()).readIdentity(this.path);
   }
@@ -50,7 +64,11 @@ export class Session {
     for await (const record of readOutcomes(this.path, filter)) yield outcomeOf(record) as Outcome<Value>;
   }
 
-  /** Checks every checksum; answers what is damaged, in words. @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND */
+  /**
+   * Checks every checksum. Returns descriptions of what is damaged.
+   *
+   * @throws {@link HeddleError} HEDDLE_SESSION_NOT_FOUND
+   */
   async verify(): Promise<string[]> {
     const { findDamages } = await view();
     const { describeDamage } = await import('../../session/quarantine.js');
@@ -58,7 +76,7 @@ export class Session {
   }
 
   /**
-   * Sets aside what is damaged; the tasks it held run again with the next run. Answers what it was, in words.
+   * Sets damaged parts aside; the next run executes their tasks again. Returns descriptions of the damage.
    *
    * @throws {@link HeddleError} HEDDLE_SESSION_BUSY, HEDDLE_SESSION_NOT_FOUND, HEDDLE_SESSION_DAMAGED
    */
@@ -87,12 +105,13 @@ export class Session {
   }
 
   /**
-   * Changes the document. No update of any process is lost, and none is seen by halves.
+   * Changes the document. No update of any process is lost, and readers never see half an update.
    *
-   * @param change - gets a copy of the document and answers the new one, plain JSON; it may be called again when another process was
-   *   faster, so it should do nothing else
+   * @param change - gets a copy of the document and returns the new one, plain JSON. It may be called again
+   *   when another process was faster, so it should have no side effects
    * @returns the new document
-   * @throws {@link HeddleError} HEDDLE_SESSION_WRITE, HEDDLE_SESSION_DAMAGED, and what `change` throws; the document is then as before
+   * @throws {@link HeddleError} HEDDLE_SESSION_WRITE, HEDDLE_SESSION_DAMAGED, and what `change` throws; the
+   *   document is then unchanged
    */
   async update<T>(change: (state: T | undefined) => T | Promise<T>): Promise<T> {
     try {
@@ -116,12 +135,12 @@ export function openSession(path: string): Session {
       'HEDDLE_INVALID_OPTION',
       `Expected the path of a session's folder, got ${describe(path)}`,
     );
-  return new Session(resolve(path));
+  return makeSession(resolve(path));
 }
 
-/** The sessions that stand in a folder, by name. */
+/** Returns the sessions in a folder, sorted by name. */
 export function listSessions(folder: string): { readonly name: string; readonly session: Session }[] {
   return listFolder(folder)
     .sort()
-    .map((name) => ({ name: basename(name), session: new Session(resolve(join(folder, name))) }));
+    .map((name) => ({ name: basename(name), session: makeSession(resolve(join(folder, name))) }));
 }

@@ -12,7 +12,7 @@ import { resolveWith } from '../options/option-checks.js';
 export type AnyTask = TaskFunction<any, any, any>;
 
 /** A task function of which nothing is known. */
-// biome-ignore lint/suspicious/noExplicitAny: whoever does not name the type of the module may give it anything
+// biome-ignore lint/suspicious/noExplicitAny: a module whose type is not named takes any input
 export type UntypedTask = (input: any) => unknown;
 
 declare const taskType: unique symbol;
@@ -44,9 +44,10 @@ export function task<T extends AnyTask = UntypedTask>(
   const { inline } = resolveWith(TASK_OPTIONS, options, 'task');
   const module = fileUrlOf(url);
   if (module !== undefined) return { kind: 'heddle.task', module, inline };
+  const given = url instanceof URL ? url.href : describe(url);
   throw new OptionError(
     'task',
-    `Expected the task module to be a file URL or an absolute path, got ${url instanceof URL ? url.href : describe(url)}; ` +
+    `Expected the task module to be a file URL or an absolute path, got ${given}; ` +
       "write task(new URL('./my.task.js', import.meta.url))",
   );
 }

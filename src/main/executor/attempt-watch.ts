@@ -1,6 +1,7 @@
 /**
- * Watches the attempts of one chunk from the coordinator's side: is one running, has it outlived its timeout, and is it
- * still the same one when its grace time is over. Shared by the executors, which decide what ends an attempt.
+ * Watches the attempts of one chunk from the coordinator's side: whether one is running, whether it has
+ * exceeded its timeout, and whether it is still the same one when its grace time ends. The executors share it
+ * and decide what ends an attempt.
  */
 
 import { type ControlCell, now, PHASES } from '../../protocol/control-cell.js';

@@ -129,7 +129,11 @@ export type ExecutionSettings = Pick<
   'id' | 'runId' | 'module' | 'version' | 'timeoutMs' | 'isExclusive' | 'budgetMs' | 'isEncoded' | 'cell'
 >;
 
-/** The message that asks for the execution of a chunk. @param inputs - its inputs, as the task receives them */
+/**
+ * Returns the message that requests the execution of a chunk.
+ *
+ * @param inputs - its inputs, as the task receives them
+ */
 export function requestFor(
   { first, indexes, keys, account, attempt, interrupted, job }: Chunk,
   inputs: readonly unknown[],

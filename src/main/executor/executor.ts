@@ -1,9 +1,10 @@
 /**
  * Executors: where attempts run.
  *
- * The coordinator passes an executor one chunk at a time. Each task is either settled through the listener (its
- * attempt ended by itself) or, when the chunk is over, listed in the leftovers: what became of the tasks that did not
- * report. Threads and inline are such executors; child processes and other machines fit the same contract.
+ * The coordinator passes an executor one chunk at a time. Each task is either settled through the listener
+ * (its attempt ended by itself) or, when the chunk is over, listed in the leftovers: what became of the tasks
+ * that did not report. Threads and inline are such executors; child processes and other machines fit the same
+ * contract.
  *
  * Invariant: each position of a chunk is either settled once or listed in the leftovers once, never both.
  */
@@ -38,7 +39,9 @@ export interface ChunkLimits {
 export type Leftover =
   /** It did not begin, or was a bystander: run it again. `isHere`: its input is still on this side. */
   | { readonly position: number; readonly kind: 'again'; readonly isHere: boolean; readonly begun: boolean }
-  /** Its thread died before it began, with nothing to blame: run it again alone, a bounded number of times. */
+  /**
+   * Its thread died before it began, with nothing to blame: run it again alone, a limited number of times.
+   */
   | {
       readonly position: number;
       readonly kind: 'unexplained';
@@ -79,7 +82,7 @@ export interface ChunkExecution {
   readonly over: Promise<ChunkEnd>;
   /** Begins no further task of the chunk. */
   stop(): void;
-  /** Also aborts the running task; ends it by force after the grace time, or at once if it does not listen. */
+  /** Also aborts the running task. Ends it by force after the grace time, at once if it does not listen. */
   abort(reason: Error): void;
 }
 
@@ -95,11 +98,14 @@ export interface Executor {
   readonly parallelism: number;
   /** Threads at work, for the report. */
   readonly threads: number;
-  /** Loads the task and returns what it declares. @throws {@link HeddleError} when the task cannot be run at all */
+  /**
+   * Loads the task and returns what it declares.
+   * @throws {@link HeddleError} when the task cannot be run at all
+   */
   start(): Promise<TaskTraits>;
   execute(chunk: Chunk, options: ExecutionOptions, listener: ChunkListener): ChunkExecution;
   /**
-   * Called when nothing can be started: takes tasks that wait behind others back, if they can begin elsewhere.
+   * Called when nothing can be started. Takes back tasks that wait behind others and could begin elsewhere.
    *
    * @param wanted - tasks that may execute at once
    */

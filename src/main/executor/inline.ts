@@ -1,9 +1,10 @@
 /**
  * The inline executor: attempts run on the caller's own thread.
  *
- * For closures, for I/O, and for a debugger. The thread side's own chunk runner does the work, loaded by its URL as a
- * thread loads it. Nothing here can be ended by force: an attempt that must end and does not (at once if it never
- * asked for its signal, after the grace time otherwise) is given up. Its outcome says so; the function may still run.
+ * For closures, for I/O, and for a debugger. The thread side's own chunk runner does the work, loaded by its
+ * URL as a thread loads it. Nothing here can be ended by force: an attempt that must end and does not (at
+ * once if it never asked for its signal, after the grace time otherwise) is given up. Its outcome says so;
+ * the function may still run.
  */
 
 import { performance } from 'node:perf_hooks';

@@ -1,9 +1,10 @@
 /**
- * For tasks whose attempts must not be repeated blindly: those declared at-most-once, and those that can be adopted.
+ * For tasks whose attempts must not be repeated blindly: those declared at-most-once, and those that can be
+ * adopted.
  *
- * With a session, each attempt is marked durably before it begins, so that a later run knows which ones were cut off
- * with the process. An at-most-once task that was cut off within this run fails here, because it is unknown how far it
- * came. The schedule sends such tasks one by one.
+ * With a session, each attempt is marked durably before it begins, so that a later run knows which ones were
+ * cut off with the process. An at-most-once task that was cut off within this run fails here, because it is
+ * unknown how far it came. The schedule sends such tasks one by one.
  */
 
 import { HeddleError } from '../../protocol/errors.js';

@@ -1,9 +1,9 @@
 /**
  * The caller's services, offered to the tasks of a run on each thread.
  *
- * Comlink on the bare MessagePort, one port for each thread, made by the thread when a task first asks. Answers are
- * data that cannot throw (protocol/messages.ts), because Comlink would lose the code and cause of an error. `close()`
- * ends the ports, which ends pending calls on the other side.
+ * Comlink on the bare MessagePort, one port for each thread, made by the thread when a task first asks.
+ * Answers are data that cannot throw (protocol/messages.ts), because Comlink would lose the code and cause of
+ * an error. `close()` ends the ports, which ends pending calls on the other side.
  */
 
 import type { MessagePort } from 'node:worker_threads';

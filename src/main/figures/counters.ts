@@ -75,7 +75,10 @@ export class Counters {
     return performance.now() - this.#startedAt;
   }
 
-  /** Records the times of consecutive attempts of one worker, and how long each waited since `readyAt` on the same clock. */
+  /**
+   * Records consecutive attempts of one worker: their times, and their waits since `readyAt` on the same
+   * clock.
+   */
   recordAttempts(times: Float64Array, readyAt: number, workerId: number): void {
     const count = times.length - 1;
     for (let i = 0; i < count; i++) {

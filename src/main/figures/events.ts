@@ -1,8 +1,8 @@
 /**
- * Events: everything that can happen in a run, for those who want to watch. Nothing inside heddle listens to them.
+ * Events: everything that happens in a run, for observers. Nothing inside heddle listens to them.
  *
- * Each reader has a queue of its own. A reader that falls behind by more than QUEUE_LIMIT loses the oldest events and is told how
- * many with an `events-lost` event; a run never waits for a reader.
+ * Each reader has its own queue. A reader that falls more than QUEUE_LIMIT behind loses the oldest events and
+ * gets an `events-lost` event with their number. A run never waits for a reader.
  */
 
 import type { HeddleError } from '../../protocol/errors.js';
@@ -10,17 +10,6 @@ import type { LogLevel } from '../../protocol/task.js';
 import type { BreakerState } from '../lanes/limits/breaker.js';
 import type { Progress } from './counters.js';
 import type { Report } from './report.js';
-
-interface OfTask {
-  readonly index: number;
-  readonly key: string;
-}
-
-interface OfLane {
-  readonly lane: string;
-  /** The account, where the lane has several. */
-  readonly account: string | undefined;
-}
 
 /** Something that happened in a run. */
 export type RunEvent =
@@ -34,37 +23,59 @@ export type RunEvent =
   /** At most ten times a second, and once at the end. */
   | { readonly type: 'progress'; readonly progress: Progress }
   /** An attempt failed and another one will follow. */
-  | ({
+  | {
       readonly type: 'task-retry';
+      readonly index: number;
+      readonly key: string;
       readonly attempt: number;
       readonly error: Error;
       readonly delayMs: number;
-    } & OfTask)
+    }
   /** A task failed for good. */
-  | ({ readonly type: 'task-failed'; readonly attempts: number; readonly error: Error } & OfTask)
+  | {
+      readonly type: 'task-failed';
+      readonly index: number;
+      readonly key: string;
+      readonly attempts: number;
+      readonly error: Error;
+    }
   /** A task called `ctx.progress`. */
-  | ({
+  | {
       readonly type: 'task-progress';
+      readonly index: number;
+      readonly key: string;
       readonly fraction: number;
       readonly note: string | undefined;
-    } & OfTask)
+    }
   /** A task called `ctx.log`. */
-  | ({
+  | {
       readonly type: 'task-log';
+      readonly index: number;
+      readonly key: string;
       readonly level: LogLevel;
       readonly message: string;
       readonly fields: unknown;
-    } & OfTask)
+    }
   /** A thread ended by itself and was replaced. */
   | { readonly type: 'worker-exit'; readonly workerId: number; readonly error: HeddleError }
   /** A provider asked to be left alone for a while. */
-  | ({ readonly type: 'lane-paused'; readonly forMs: number; readonly reason: string } & OfLane)
+  | {
+      readonly type: 'lane-paused';
+      readonly lane: string;
+      /** The account, if the lane has several. */
+      readonly account: string | undefined;
+      readonly forMs: number;
+      readonly reason: string;
+    }
   /** A lane stopped calling a provider in trouble, sends one call to see whether it is over, or goes on. */
-  | ({
+  | {
       readonly type: 'lane-breaker';
+      readonly lane: string;
+      /** The account, if the lane has several. */
+      readonly account: string | undefined;
       readonly state: BreakerState;
       readonly reason: string | undefined;
-    } & OfLane)
+    }
   /** No further task starts: abort, deadline, or too many failures. */
   | { readonly type: 'run-stopping'; readonly reason: Error }
   | { readonly type: 'run-ended'; readonly report: Report }

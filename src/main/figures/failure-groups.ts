@@ -1,8 +1,8 @@
 /**
  * Failures by message.
  *
- * Messages that differ in numbers, paths or quoted parts only are one group. The number of groups is bounded; what
- * comes after that is counted together.
+ * Messages that differ in numbers, paths or quoted parts only are one group. The number of groups is bounded;
+ * what comes after that is counted together.
  */
 
 /** Tasks that failed in the same way. */

@@ -43,7 +43,9 @@ export class FailureWatch {
       'count' in limit ? limit.count : base === undefined ? Number.POSITIVE_INFINITY : limit.share * base;
     if (failed <= most) return undefined;
     const told = 'count' in limit ? `${limit.count}` : `${limit.share * 100} %`;
-    const message = `The run was ended: ${failed} ${failed === 1 ? 'task' : 'tasks'} failed, more than the ${told} allowed; the first error: ${error.message}`;
+    const message =
+      `The run was ended: ${failed} ${failed === 1 ? 'task' : 'tasks'} failed, more than the ` +
+      `${told} allowed; the first error: ${error.message}`;
     return new HeddleError('HEDDLE_TOO_MANY_FAILURES', message, { cause: error });
   }
 

@@ -1,9 +1,9 @@
 /**
  * A histogram of times with a bounded relative error, recorded once or twice for every task.
  *
- * The bucket is read off the bits of the number itself: exponent and the first 6 bits of the mantissa, so a bucket is at
- * most 1/64 wide, relative to its value. That costs some 2 ns, where `perf_hooks.createHistogram` costs 16 and small
- * tasks cost 100 in all.
+ * The bucket is read off the bits of the number itself: exponent and the first 6 bits of the mantissa, so a
+ * bucket is at most 1/64 wide, relative to its value. That costs some 2 ns, where
+ * `perf_hooks.createHistogram` costs 16 and small tasks cost 100 in all.
  *
  *   float64 bits:  sign 1 | exponent 11 | mantissa 52
  *   bucket       = exponent and 6 bits of mantissa, counted from the bucket of 2^-20 ms (about a nanosecond)

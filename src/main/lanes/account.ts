@@ -10,6 +10,7 @@ import { describe } from '../../protocol/serialized-error.js';
 import type { InContext } from '../executor/executor.js';
 import { runCallerCode } from './caller-code.js';
 import type { Announced } from './failures/announced-limits.js';
+import type { HeldBy } from './lane-report.js';
 import { AdaptiveConcurrency, type EndedCall } from './limits/adaptive.js';
 import type { Breaker } from './limits/breaker.js';
 import { Budget, divideBudget } from './limits/budget.js';
@@ -19,7 +20,7 @@ import type { ResolvedLimits } from './resolved-lane.js';
 import { divideConcurrency, type Share } from './shares.js';
 
 /** What can hold a call back. */
-export type Bound = 'pause' | 'breaker' | 'concurrency' | 'rate' | 'budget';
+export type Bound = Exclude<HeldBy, 'locks'>;
 
 /** Why a call cannot start now. */
 export interface Hold {

@@ -1,7 +1,9 @@
 /** The part of a report about a lane. */
 
 import type { BreakerState } from './limits/breaker.js';
-import type { HeldBy } from './line-statistics.js';
+
+/** What can hold the tasks of a run back. */
+export type HeldBy = 'pause' | 'breaker' | 'concurrency' | 'rate' | 'budget' | 'locks';
 
 /** Figures of one lane in a run. Times in ms. */
 export interface LaneReport {

@@ -1,9 +1,6 @@
 /** Figures of one line of a run: how many calls started, what held others back, and for how long. */
 
-import type { Bound } from './account.js';
-
-/** What can hold the tasks of a run back. */
-export type HeldBy = Bound | 'locks';
+import type { HeldBy } from './lane-report.js';
 
 /** Collects the figures of one line. */
 export class LineStatistics {

@@ -1,6 +1,6 @@
 /** How many tasks run at once: the number requested, and what keeps a run from reaching it. */
 
-import type { Clamp } from '../figures/advice.js';
+import type { Clamp } from '../figures/report.js';
 import type { ResolvedLimits } from '../lanes/resolved-lane.js';
 import type { ResolvedRunOptions } from './resolve-options.js';
 

@@ -1,6 +1,6 @@
 /**
- * Listens to the caller's abort signals: one listener for each signal, however many runs use it. More than ten would
- * make Node warn of a leak that is none.
+ * Listens to the caller's abort signals, with one listener for each signal, however many runs use it. With
+ * more than ten, Node would warn of a leak.
  */
 
 const callbacks = new WeakMap<AbortSignal, Set<() => void>>();

@@ -1,19 +1,20 @@
 /**
  * Admission: the options `lane` and `locks` of a run, made into a gate, and what the report says of them.
  *
- * A named lane is shared by the runs of a runtime; one that is given to a run is its own. Shards of a batch divide it.
+ * A named lane is shared by the runs of a runtime; one that is given to a run is its own. Shards of a batch
+ * divide it.
  */
 
 import { performance } from 'node:perf_hooks';
 import type { CallLog } from '../../session/call-log.js';
 import type { InContext } from '../executor/executor.js';
-import type { Clamp } from '../figures/advice.js';
 import type { EventHub } from '../figures/events.js';
+import type { Clamp } from '../figures/report.js';
 import { Gate } from '../lanes/gate.js';
 import { Lane } from '../lanes/lane.js';
 import type { Grant } from '../lanes/lane-call.js';
-import type { LaneReport } from '../lanes/lane-report.js';
-import type { HeldBy, LineStatistics } from '../lanes/line-statistics.js';
+import type { HeldBy, LaneReport } from '../lanes/lane-report.js';
+import type { LineStatistics } from '../lanes/line-statistics.js';
 import { LockTable, resolveLocks } from '../lanes/lock-table.js';
 import type { ResolvedLane } from '../lanes/resolved-lane.js';
 import type { ResolvedRunOptions } from '../options/resolve-options.js';
@@ -72,7 +73,7 @@ export class Admission {
       },
       inUse.locks,
     );
-    // Now, not with the first task: a limit that cannot be divided among shards is refused before anything starts.
+    // Before anything starts: a limit that cannot be divided among shards is refused.
     const all = typeof lane === 'function' ? lane.lanes : lane === undefined ? [] : [lane];
     const lanes = all.map((each) => this.#lane(each));
     this.#keep(recording, lanes);

@@ -1,8 +1,9 @@
 /**
- * Asynchronous inputs of every kind behind one contract: read the next one, and release the source at any moment.
+ * Asynchronous inputs of every kind behind one contract: read the next one, release the source at any moment.
  *
- * Node streams are listened to from the start, because an error that nothing listens to ends the process. They are
- * destroyed, and web streams cancelled, even while a read is pending; an iterator can only be asked to return.
+ * Node streams are observed from the start, because an unhandled error event ends the process. They are
+ * destroyed, and web streams cancelled, even while a read is pending. An iterator can only be asked to
+ * return.
  */
 
 import type { Readable } from 'node:stream';

@@ -1,16 +1,19 @@
 /**
  * How many tasks travel to a thread in one message.
  *
- * A message costs some 20 µs of the caller's thread, so small tasks travel many at a time; tasks that take long, or wait,
- * travel alone. The size follows the measured time of a task: it aims at TARGET_MS of work, starts at 1 and may grow
- * eightfold with each answer until it is there. Chunks are bounded by MAX_BYTES of input, so that a message never holds
- * the thread up, and shrink towards the end of a batch whose length is known, so that all threads finish together.
+ * A message costs some 20 µs of the caller's thread, so small tasks travel many at a time; tasks that take
+ * long, or wait, travel alone. The size follows the measured time of a task: it aims at TARGET_MS of work,
+ * starts at 1 and may grow eightfold with each answer until it is there. Chunks are bounded by MAX_BYTES of
+ * input, so that a message never holds the thread up, and shrink towards the end of a batch whose length is
+ * known, so that all threads finish together.
  */
 
 const TARGET_MS = 10;
 const GROWTH = 8;
 const MAX_TASKS = 4000;
-/** With a session an outcome costs more than its share of a message, and long records of chunks fall out of the caches. */
+/**
+ * With a session, outcomes cost more than their share of a message, and long records no longer fit in caches.
+ */
 const MAX_KEPT_TASKS = 1000;
 const MAX_BYTES = 512 * 1024;
 /** Weight of the newest report in the moving averages. */
@@ -21,7 +24,7 @@ export class ChunkSize {
   readonly #fixed: number | undefined;
   readonly #most: number;
   #size = 1;
-  /** Tasks that were reported and their time, of which each report leaves 1 - NEWEST: one long task among many short ones says little. */
+  /** Reported tasks and their time. Each report keeps 1 - NEWEST of it, so one long task changes little. */
   #tasks = 0;
   #ms = 0;
   #taskBytes = 0;

@@ -1,10 +1,10 @@
 /**
- * Readers of inputs: arrays, iterables and asynchronous sources behind one contract. None throws; how reading ended
- * is a value.
+ * Readers of inputs: arrays, iterables and asynchronous sources behind one contract. None of them throws: how
+ * reading ended is a value.
  *
- * An asynchronous source is read ahead up to what was last asked for. When something arrived, `onReady` is called: at
- * once if enough is there, else when the event loop turns. So a fast source fills whole chunks, and a slow one never
- * makes a task wait.
+ * An asynchronous source is read ahead up to the number last requested. When inputs have arrived, `onReady`
+ * is called: at once if there are enough, else when the event loop turns. So a fast source fills whole
+ * chunks, and a slow one never makes a task wait.
  */
 
 import { cancelTurn, onNextTurn } from '../../protocol/turn.js';

@@ -1,8 +1,8 @@
 /**
  * Blocks: the outcomes of consecutive tasks on their way from settling to the consumer.
  *
- * Tasks that succeeded together stay together, as the columns in which their thread reported them. An Outcome object
- * is made when the consumer takes it; a consumer of values never pays for one.
+ * Tasks that succeeded together stay together, as the columns in which their thread reported them. An Outcome
+ * object is made when the consumer takes it; a consumer of values never pays for one.
  */
 
 import { decodeValue, type EncodedValue, encodeValue } from '../../protocol/encoded-value.js';
@@ -143,7 +143,9 @@ export class UnsuccessfulBlock implements OutcomeBlock, RecordableBlock {
   }
 }
 
-/** Tasks with the same status whose outcomes are in the session; read from the disk when the consumer takes them. */
+/**
+ * Tasks with the same status whose outcomes are in the session. The consumer's `take` reads them from disk.
+ */
 export class RecordedBlock implements OutcomeBlock {
   readonly isResumed = true;
   readonly first: number;

@@ -1,9 +1,9 @@
 /**
  * Outcomes on their way to the consumer: order and backpressure.
  *
- * Outcomes arrive in blocks of consecutive indexes. In input order a block waits until all before it were given out; in
- * completion order it is given out as it comes. `delivered` counts what the consumer has taken: the scheduler
- * reads no further than a window ahead of it, which bounds what can pile up here.
+ * Outcomes arrive in blocks of consecutive indexes. In input order a block waits until all before it were
+ * given out; in completion order it is given out as it comes. `delivered` counts what the consumer has taken:
+ * the scheduler reads no further than a window ahead of it, which bounds what can pile up here.
  *
  *   blocks that wait:   { 0: [..] }   { 4: [. . .] }        indexes 1..3 are missing
  *   ready:              [..] → consumer
@@ -25,12 +25,12 @@ type Waiter = {
 /** Outcomes that are given out before the event loop turns. */
 const TURN_EVERY = 256;
 
-/** How many outcomes must be taken before the scheduler is told; telling it for each would cost more than small tasks. */
+/** Outcomes to take before the schedule is woken: waking it for each would cost more than a small task. */
 const TELL_EVERY = 32;
 
 /** The queue between the coordinator and one consumer. */
 export class Output {
-  /** Outcomes of this run that the consumer took. Those of earlier runs wait on the disk, not here, and do not count. */
+  /** Outcomes of this run that the consumer took. Outcomes of earlier runs stay on disk and do not count. */
   delivered = 0;
   readonly #isOrdered: boolean;
   readonly #onSpace: () => void;
@@ -160,8 +160,8 @@ export class Output {
   }
 
   /**
-   * Outcomes of earlier runs are read from the disk here. When one cannot be read nothing more is given out, and the consumer gets the
-   * error in place of an end.
+   * Reads outcomes of earlier runs from the disk. If one cannot be read, nothing more is given out, and the
+   * consumer gets the error in place of the end.
    */
   #guard<T>(read: () => T): T | undefined {
     try {
@@ -177,7 +177,7 @@ export class Output {
     }
   }
 
-  /** Outcomes that are there already come without waiting for anything, so now and then others must have their turn. */
+  /** Outcomes that are ready come without a wait, so other work gets a turn now and then. */
   #paced(result: IteratorResult<Outcome, undefined>): Promise<IteratorResult<Outcome, undefined>> {
     if (++this.#takenInARow % TURN_EVERY !== 0) return Promise.resolve(result);
     return new Promise((resolve) => setImmediate(resolve, result));

@@ -1,7 +1,7 @@
 /**
- * The recording of a run: the one seam between a run and its session, with a null object for runs without one.
+ * The recording of a run: the one seam between a run and its session. A run without one has a null object.
  *
- *   see (what is known of a task) → [begin, takeBack] → submit | record → report → close → release
+ *   see (what is known of a task) → [begin, takeBack] → submit | record | report → close → release
  */
 
 import { taskKey } from '../../protocol/task-key.js';
@@ -40,7 +40,7 @@ export interface ShardFilter {
   isElsewhere(key: string): boolean;
 }
 
-/** Outcomes of short tasks come in bursts of some milliseconds; a consumer sees them this much later at most. */
+/** Outcomes of short tasks come in bursts of some milliseconds. This delays the consumer at most so long. */
 const FLUSH_PAUSE_MS = 10;
 
 const NO_OUTCOME: Omit<SeenTask, 'key'> = {
@@ -79,8 +79,8 @@ export const noMemory: Memory = {
 };
 
 /**
- * Opens what the options `session`, `cache` and `shard` ask for. Its modules are loaded here, while the threads start;
- * other runs do not pay for them.
+ * Opens what the options `session`, `cache` and `shard` ask for. Its modules are loaded here, while the
+ * threads start; other runs do not pay for them.
  *
  * @throws {@link HeddleError} HEDDLE_SESSION_*
  */

@@ -1,7 +1,7 @@
 /**
- * Tasks that run again: after a wait, at once, or alone in a thread of their own because they may have killed one.
+ * Tasks that run again: after a wait, at once, or alone in a thread of their own if they may have killed one.
  *
- * A wait is a timer of the task's own; nothing is held while it runs.
+ * A wait is a timer of its own; the task holds nothing while it waits.
  */
 
 import { now } from '../../protocol/control-cell.js';

@@ -1,11 +1,12 @@
 /**
- * A run: one batch, from the first input to a clean end. A table of contents: it builds the parts in order, runs the
- * schedule, and closes the parts in reverse.
+ * A run: one batch, from the first input to a clean end. A table of contents: it builds the parts in order,
+ * runs the schedule, and closes the parts in reverse.
  *
  *   memory (session, cache) → lanes → task traits → settle → selection → schedule … → close
  *
- * The end, in this order: nothing is in flight → the source is released → the executor and the lanes are closed → the
- * session is closed → the report is made → the output ends, with an error if the run was stopped → events end.
+ * The end, in this order: nothing is in flight → the source is released → the executor and the lanes are
+ * closed → the session is closed → the report is made → the output ends, with an error if the run was stopped
+ * → events end.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -17,10 +18,11 @@ import type { Executor, InContext, OnWorkerExit } from '../executor/executor.js'
 import { MarkedExecutor } from '../executor/marked.js';
 import { ServiceOffer } from '../executor/service-offer.js';
 import type { ThreadLoad } from '../executor/threads/thread-pool.js';
+import { buildReport } from '../figures/build-report.js';
 import { Counters, type Progress } from '../figures/counters.js';
 import { EventHub } from '../figures/events.js';
 import { FailureWatch } from '../figures/failure-watch.js';
-import { buildReport, type Report, type RunStatus } from '../figures/report.js';
+import type { Report, RunStatus } from '../figures/report.js';
 import { concurrencyOf } from '../options/concurrency.js';
 import { isKept, type ResolvedRunOptions } from '../options/resolve-options.js';
 import { onAbortOf } from './abort-signals.js';
@@ -117,7 +119,11 @@ export class RunCore {
     return this.counters.snapshot();
   }
 
-  /** Starts nothing more; what runs may finish within the grace time. @param graceMs - the run's own by default */
+  /**
+   * Starts nothing more and lets running tasks finish within the grace time.
+   *
+   * @param graceMs - the run's own by default
+   */
   drain(reason: unknown, graceMs: number = this.#options.graceMs): void {
     this.stop.drain(asked(reason), graceMs);
   }
@@ -229,7 +235,7 @@ export class RunCore {
     };
   }
 
-  /** Functions of the caller run in the async context of its call of `run`, whatever event they are called for. */
+  /** Runs functions of the caller in the async context of its call of `run`, whatever event calls them. */
   #bound(options: ResolvedRunOptions): ResolvedRunOptions {
     const { onOutcome, onProgress, retry } = options;
     const inContext = this.#inContext;

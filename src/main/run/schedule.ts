@@ -1,14 +1,16 @@
 /**
- * The schedule: which tasks start, and when. One loop, from the first task to the moment when nothing is in flight.
+ * The schedule: which tasks start, and when. One loop, from the first task to the moment when nothing is in
+ * flight.
  *
- * `#fill` is the one place where tasks start. It fills free slots first with tasks to run again, then with fresh
- * ones, as long as the window allows to read further. It runs when it is woken (wake.ts): a slot, an input or room in
- * the output has appeared.
+ * `#fill` is the one place where tasks start. It fills free slots first with tasks to run again, then with
+ * fresh ones, as long as the window allows to read further. It runs when it is woken (wake.ts): a slot, an
+ * input or room in the output has appeared.
  *
- * Slots: one per concurrent task. When there are as many as threads and tasks are short, each thread also gets the
- * next chunk ahead of time (exclusive, so that the two never overlap): it then never waits for this thread. A chunk
- * that was sent ahead and would wait is taken back as soon as another thread is idle (rebalance.ts). Suspects take one
- * slot each, in a thread of their own; while there are any, nothing is sent ahead.
+ * Slots: one per concurrent task. When there are as many as threads and tasks are short, each thread also
+ * gets the next chunk ahead of time (exclusive, so that the two never overlap): it then never waits for this
+ * thread. A chunk that was sent ahead and would wait is taken back as soon as another thread is idle
+ * (rebalance.ts). Suspects take one slot each, in a thread of their own; while there are any, nothing is sent
+ * ahead.
  *
  * Stopping (stop.ts): what waits is given up, as `aborted` or, if it never began, `skipped`.
  */
@@ -21,7 +23,7 @@ import { onNextTurn } from '../../protocol/turn.js';
 import { type Chunk, single } from '../executor/chunk.js';
 import type { ChunkEnd, ChunkExecution, Executor, Leftover } from '../executor/executor.js';
 import type { Counters } from '../figures/counters.js';
-import type { Gate } from '../lanes/gate.js';
+import type { Gate, GateAnswer } from '../lanes/gate.js';
 import type { ResolvedRunOptions } from '../options/resolve-options.js';
 import { type ChunkSize, roughBytes, windowOf } from './chunk-size.js';
 import type { Output } from './output.js';
@@ -46,7 +48,9 @@ export interface ScheduleParts {
   readonly wake: Wake;
   readonly concurrency: number;
   readonly options: Pick<ResolvedRunOptions, 'window' | 'chunk'>;
-  /** Each task travels alone, and only when it will begin: its begin is recorded, or it must not begin twice. */
+  /**
+   * Each task travels alone and only when it will begin: its begin is recorded, or it must not begin twice.
+   */
   readonly isMarked: boolean;
 }
 
@@ -54,7 +58,7 @@ export interface ScheduleParts {
 const DEPTH = 2;
 /** Only for tasks shorter than this: after a long one, a task would wait while another thread is free. */
 const AHEAD_MS = 10;
-/** A chunk whose tasks turn out to take longer than expected ends after this time, and its rest goes elsewhere. */
+/** A chunk whose tasks take longer than expected ends after this time; its rest goes elsewhere. */
 const BUDGET_MS = 50;
 /** Tasks that are refused before the event loop turns. */
 const REFUSALS_PER_TURN = 500;
@@ -126,29 +130,37 @@ export class Schedule {
 
   /** A task that its lane and its locks let start now. Reads on as long as that may find one. */
   #nextGranted(gate: Gate): Chunk | undefined {
-    const { stop, settler, repeats, wake } = this.#parts;
+    const { stop, wake } = this.#parts;
     let refused = 0;
     while (!stop.isStopping) {
       const taken = gate.take();
       if (taken?.kind === 'granted') return taken.chunk;
       if (taken?.kind === 'refused') {
-        const { chunk, status, error } = taken;
-        settler.finish(chunk, 0, status, error, { ...NEVER_BEGAN, attempts: chunk.attempt - 1 });
-        if (status === 'aborted') stop.leave(error);
+        this.#finishRefused(taken);
         if (++refused < REFUSALS_PER_TURN) continue;
         onNextTurn(() => wake.fire());
         return undefined;
       }
       const next = gate.wantsMore ? this.#nextChunk() : this.#nextAgain();
-      if (next !== undefined) {
-        this.#offer(gate, next);
-        continue;
+      if (next === undefined) {
+        this.#stopIfStuck(gate);
+        return undefined;
       }
-      const stuck = repeats.isEmpty ? gate.stuck : undefined;
-      if (stuck !== undefined) stop.abort(asked(stuck));
-      return undefined;
+      this.#offer(gate, next);
     }
     return undefined;
+  }
+
+  #finishRefused({ chunk, status, error }: Extract<GateAnswer, { kind: 'refused' }>): void {
+    const { settler, stop } = this.#parts;
+    settler.finish(chunk, 0, status, error, { ...NEVER_BEGAN, attempts: chunk.attempt - 1 });
+    if (status === 'aborted') stop.leave(error);
+  }
+
+  #stopIfStuck(gate: Gate): void {
+    const { stop, repeats } = this.#parts;
+    const stuck = repeats.isEmpty ? gate.stuck : undefined;
+    if (stuck !== undefined) stop.abort(asked(stuck));
   }
 
   #offer(gate: Gate, chunk: Chunk): void {

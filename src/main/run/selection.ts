@@ -4,9 +4,10 @@
  *   source → [usable?] → [another shard's?] → [an outcome in the session?] → [cut off, not to be repeated?]
  *          → [in the cache?] → chunk
  *
- * Every task is known by its key, never by its position. A task with an outcome goes straight to the consumer, as a
- * reference that is read from the disk when its turn comes; so a resumed run starts its first new task as soon as it
- * is found, however many are done. Without session, shard and cache, nothing is looked up.
+ * Every task is known by its key, never by its position. A task with an outcome goes straight to the
+ * consumer, as a reference that is read from the disk when its turn comes; so a resumed run starts its first
+ * new task as soon as it is found, however many are done. Without session, shard and cache, nothing is looked
+ * up.
  */
 
 import type { TaskTraits } from '../../protocol/task.js';
@@ -55,8 +56,8 @@ interface Chosen {
   readonly hashes: string[];
 }
 
-/** Tasks in a row that have the same recorded status. */
-interface Row {
+/** Consecutive tasks that have the same recorded status. */
+interface Stretch {
   readonly first: number;
   readonly status: 'succeeded' | 'failed';
   readonly slots: number[];
@@ -82,7 +83,7 @@ export class Selection {
   #next = 0;
   /** Index in the batch of that input. */
   #index = 0;
-  #row: Row | undefined;
+  #stretch: Stretch | undefined;
   /** A task that travels alone, for the next `take`. */
   #alone: FreshTasks | undefined;
   #looks = 0;
@@ -155,7 +156,7 @@ export class Selection {
       chosen.keys.push(found.key);
       chosen.hashes.push(found.hash ?? NOT_CACHED);
     }
-    this.#endRow();
+    this.#endStretch();
     if (chosen.inputs.length > 0) return this.#asTasks(chosen);
     return this.settled > settledBefore && !this.#isResting ? 'again' : undefined;
   }
@@ -209,7 +210,7 @@ export class Selection {
     const key = explicitKey ?? this.#keyOf(index, input);
     if (key === undefined) return SETTLED;
     if (memory.shard?.isElsewhere(key) === true) {
-      this.#endRow();
+      this.#endStretch();
       this.#passed++;
       output.pass(index, 1);
       return PASSED;
@@ -217,14 +218,18 @@ export class Selection {
     const seen = memory.recording.see(key, index, explicitKey === undefined);
     const { slot, status } = seen;
     if (status !== undefined && !(status === 'failed' && options.retryFailed)) {
-      this.#addToRow(slot, status, index);
+      this.#addToStretch(slot, status, index);
       return PASSED;
     }
-    this.#endRow();
+    this.#endStretch();
     return this.#prepare(seen, index, input, explicitKey === undefined ? key : undefined);
   }
 
-  /** What to do with a task that has no outcome. @param inputHash - the hash of its input, if that is its key */
+  /**
+   * Decides about a task that has no outcome.
+   *
+   * @param inputHash - the hash of its input, if that is its key
+   */
   #prepare(seen: SeenTask, index: number, input: unknown, inputHash: string | undefined): Found {
     const { memory, settler, traits } = this.#parts;
     const { key, interrupted, job } = seen;
@@ -272,25 +277,25 @@ export class Selection {
     this.#fail(index, key, error);
   }
 
-  /** The outcome of a task that has no usable input. It is not recorded: every run looks at the input again. */
+  /** The outcome of a task without a usable input. It is not recorded: every run reads the input again. */
   #fail(index: number, key: string | undefined, error: Error): void {
-    this.#endRow();
+    this.#endStretch();
     this.settled++;
     this.#parts.settler.refuse(index, key ?? `unkeyed-${index}`, error);
   }
 
-  #addToRow(slot: number, status: 'succeeded' | 'failed', index: number): void {
-    if (this.#row?.status !== status || this.#row.first + this.#row.slots.length !== index) {
-      this.#endRow();
-      this.#row = { first: index, status, slots: [] };
+  #addToStretch(slot: number, status: 'succeeded' | 'failed', index: number): void {
+    if (this.#stretch?.status !== status || this.#stretch.first + this.#stretch.slots.length !== index) {
+      this.#endStretch();
+      this.#stretch = { first: index, status, slots: [] };
     }
-    this.#row.slots.push(slot);
+    this.#stretch.slots.push(slot);
   }
 
-  #endRow(): void {
-    if (this.#row === undefined) return;
-    const { first, status, slots } = this.#row;
-    this.#row = undefined;
+  #endStretch(): void {
+    if (this.#stretch === undefined) return;
+    const { first, status, slots } = this.#stretch;
+    this.#stretch = undefined;
     const { settler, failures, memory } = this.#parts;
     const block = new RecordedBlock(first, status, slots, memory.recording.recorded);
     if (status === 'failed') {
@@ -302,7 +307,7 @@ export class Selection {
     settler.show(block);
   }
 
-  /** Tells the counters how far the batch was read; a shard's share of it is an estimate until all is read. */
+  /** Reports how far the batch was read. A shard's share is an estimate until all is read. */
   #count(): void {
     const { source, counters, options } = this.#parts;
     counters.read = this.#index - this.#passed;

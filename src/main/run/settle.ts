@@ -1,11 +1,12 @@
 /**
  * Settling: from the end of an attempt to the task's outcome, or to its next attempt.
  *
- * `#publish` is the one place that every new outcome passes: it is recorded first, and shown (counters, callbacks,
- * output) only when it is kept. Outcomes of earlier runs of the session join at `show`. Consecutive tasks that
- * succeeded go through together, as one block.
+ * `#publish` is the one place that every new outcome passes: it is recorded first, and shown (counters,
+ * callbacks, output) only when it is kept. Outcomes of earlier runs of the session join at `show`.
+ * Consecutive tasks that succeeded go through together, as one block.
  *
- * Everything that an executor reports is taken up here, under one guard: what throws makes the run fail, once.
+ * Everything that an executor reports is taken up here, under one guard: what throws makes the run fail,
+ * once.
  */
 
 import { now, ORIGIN } from '../../protocol/control-cell.js';

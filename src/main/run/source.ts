@@ -1,8 +1,8 @@
 /**
  * The source of tasks: inputs with their keys, read no further than asked.
  *
- * Whatever goes wrong with the inputs, also before the first one is read, becomes `error`: what was read before it is
- * executed, then the run rejects.
+ * Whatever goes wrong with the inputs, also before the first one is read, becomes `error`: what was read
+ * before it is executed, then the run rejects.
  */
 
 import { HeddleError } from '../../protocol/errors.js';
@@ -25,7 +25,7 @@ export type ReadInputs =
     }
   | { readonly kind: 'unusable'; readonly index: number; readonly input: UnusableInput };
 
-type KeyFunction = (input: unknown, index: number) => unknown;
+type KeyOption = (input: unknown, index: number) => unknown;
 
 /** A source that does not answer when it is released is waited for so long, in ms. */
 const RELEASE_MS = 1000;
@@ -38,7 +38,7 @@ export class Source {
   error: HeddleError | undefined;
   readonly #reader: InputReader;
   readonly #declared: number | undefined;
-  readonly #key: KeyFunction | undefined;
+  readonly #key: KeyOption | undefined;
   readonly #indexes = new Map<string, number>();
   /** Inputs that follow one that cannot be used. */
   #held: unknown[] = [];
@@ -52,7 +52,7 @@ export class Source {
    */
   constructor(
     inputs: Inputs<unknown>,
-    key: KeyFunction | undefined,
+    key: KeyOption | undefined,
     total: number | undefined,
     onReady: () => void,
   ) {
@@ -125,7 +125,7 @@ export class Source {
   }
 
   /** Keys up to the first input that has none; it and all after it are dropped. */
-  #keysOf(inputs: unknown[], key: KeyFunction): string[] {
+  #keysOf(inputs: unknown[], key: KeyOption): string[] {
     const keys: string[] = [];
     try {
       for (const input of inputs) keys.push(this.#keyOf(input, this.read + keys.length, key));
@@ -137,7 +137,7 @@ export class Source {
     return keys;
   }
 
-  #keyOf(input: unknown, index: number, keyFunction: KeyFunction): string {
+  #keyOf(input: unknown, index: number, keyFunction: KeyOption): string {
     let key: unknown;
     try {
       key = keyFunction(input, index);

@@ -5,11 +5,12 @@
  *
  * 1. The first cause wins; a later one can only turn a drain into an abort.
  * 2. From `draining` on nothing starts: what waits is given up, chunks in flight begin no further task.
- * 3. `aborting` also reaches the running tasks; the executor gives them the grace time, then ends them by force.
+ * 3. `aborting` also reaches the running tasks; the executor gives them the grace time, then ends them by
+ * force.
  * 4. The run is `over` when nothing is in flight.
  *
- * Two things are kept beside the state. A fatal error makes the run reject, whatever stopped it first. And tasks may
- * be left for a later run although nothing stopped this one.
+ * Two things are kept beside the state. A fatal error makes the run reject, whatever stopped it first. And
+ * tasks may be left for a later run although nothing stopped this one.
  */
 
 import { HeddleError } from '../../protocol/errors.js';
@@ -93,7 +94,7 @@ export class Stop {
     return () => this.#listeners.delete(listener);
   }
 
-  /** @param graceMs - how long the drain may take before it becomes an abort; Infinity for as long as it takes */
+  /** @param graceMs - how long the drain may take before it becomes an abort, in ms, or Infinity */
   drain(cause: StopCause, graceMs: number): void {
     this.#move('draining', cause);
     if (this.#state.kind !== 'draining' || graceMs === Number.POSITIVE_INFINITY) return;

@@ -1,8 +1,8 @@
 /**
  * A wake-up call for the schedule: something may be startable now (a slot, an input, room in the output).
  *
- * `fire` only resolves a promise. So the schedule never runs within the call of something else, and code of the
- * caller (inputs, keys, callbacks, inline tasks) may call back into the run at any time.
+ * `fire` only resolves a promise. So the schedule never runs within the call of something else, and code of
+ * the caller (inputs, keys, callbacks, inline tasks) may call back into the run at any time.
  */
 export class Wake {
   #isFired = false;

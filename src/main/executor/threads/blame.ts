@@ -1,14 +1,14 @@
 /**
  * Which task is to blame when a thread dies.
  *
- * A thread may have had several chunks: one in the synchronous part of a task, others awaiting theirs, others not
- * begun. A task is found guilty only where it is certain. In doubt it runs again at no cost, alone in a fresh thread,
- * where a second death is proof.
+ * A thread may have had several chunks: one in the synchronous part of a task, others awaiting theirs, others
+ * not begun. A task is found guilty only where it is certain. In doubt it runs again at no cost, alone in a
+ * fresh thread, where a second death is proof.
  *
  *   ended by heddle (timeout, abort)    the caller of `terminate` names the task; all others are bystanders
  *   exit within a synchronous part      nothing else can have run: that task is guilty
- *   everything else                     memory, a timer or a promise may be left from an earlier task: running tasks
- *                                       are suspects; in a fresh thread of its own, a running task is guilty
+ *   everything else                     memory, a timer or a promise may be left from an earlier task:
+ *                                       running tasks are suspects; alone in a fresh thread, one is guilty
  */
 
 import { PHASES } from '../../../protocol/control-cell.js';

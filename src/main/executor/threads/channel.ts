@@ -1,15 +1,17 @@
 /**
  * Channels: the message channel of one thread, one end here, the other there.
  *
- * All requests to the thread travel over it, several at once, told apart by their numbers. It lives as long as the
- * thread. When the thread dies, its remaining messages are read first; then each pending request is reported lost.
+ * All requests to the thread travel over it, several at once, told apart by their numbers. It lives as long
+ * as the thread. When the thread dies, its remaining messages are read first; then each pending request is
+ * reported lost.
  *
  *   request ──► messages … ──► the last one (isLast)                  the thread is well
  *           └─► messages … ──► lost                                   it died, or the pool was closed
  *           └─► unsent                                                the request cannot be cloned
  *
- * A thread that must end may be inside a synchronous native call (execSync, a read of a FIFO), which nothing can
- * interrupt. After STUCK_MS it is treated as dead: its requests are lost now, and it ends when the call returns.
+ * A thread that must end may be inside a synchronous native call (execSync, a read of a FIFO), which nothing
+ * can interrupt. After STUCK_MS it is treated as dead: its requests are lost now, and it ends when the call
+ * returns.
  */
 
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
@@ -49,8 +51,8 @@ export interface ChannelHost {
 }
 
 /**
- * `retired`: takes no further requests and ends when it is idle. `terminated`: told to end. `broken`: sent something
- * that cannot be read, and is ending because of it.
+ * `retired`: takes no further requests and ends when it is idle. `terminated`: told to end. `broken`: sent
+ * something that cannot be read, and is ending because of it.
  */
 type ChannelState = 'open' | 'retired' | 'terminated' | 'broken' | 'closed';
 

@@ -1,10 +1,10 @@
 /**
  * Rebalancing: tasks that have not begun on one thread go to another that has nothing to do.
  *
- * Chunks are sized by what tasks took so far. When one takes much longer, the rest of its chunk waits, and so does the
- * chunk that was sent ahead. As soon as a thread is idle these are taken back and run there. The control cell makes
- * that safe: the thread writes what it begins before it checks whether it may, and this side forbids before it reads
- * what has begun. So nothing runs twice, and nothing is lost.
+ * Chunks are sized by what tasks took so far. When one takes much longer, the rest of its chunk waits, and so
+ * does the chunk that was sent ahead. As soon as a thread is idle these are taken back and run there. The
+ * control cell makes that safe: the thread writes what it begins before it checks whether it may, and this
+ * side forbids before it reads what has begun. So nothing runs twice, and nothing is lost.
  */
 
 import type { ThreadChunk } from './thread-chunk.js';
@@ -16,7 +16,7 @@ export interface RecalledTasks {
   readonly from: number;
 }
 
-/** The rest of a chunk is taken back from a task that runs for longer than this; shorter ones are about to end. */
+/** The rest of a chunk is taken back from a task that runs longer than this. */
 const LONG_MS = 5;
 
 /** Finds tasks that an idle thread could have. */

@@ -4,9 +4,10 @@
  *   waiting ──► sent (thread and channel known) ──► running ──► over (answered)
  *                                                      └──────► over (its thread died; blame.ts judges)
  *
- * An attempt that must end, because of its timeout or because the run is aborted, is notified first: the control cell
- * for code that polls, a message for code that awaits. An attempt that never asked for its signal is ended with its
- * thread at once; one that did gets the grace time first. Tasks of other chunks on that thread run again.
+ * An attempt that must end, because of its timeout or because the run is aborted, is notified first: the
+ * control cell for code that polls, a message for code that awaits. An attempt that never asked for its
+ * signal is ended with its thread at once; one that did gets the grace time first. Tasks of other chunks on
+ * that thread run again.
  */
 
 import type { MessagePort } from 'node:worker_threads';

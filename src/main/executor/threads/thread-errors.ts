@@ -22,7 +22,9 @@ export function exitError(death: Death, error: unknown, crash: Error | undefined
     });
   }
   if (crash !== undefined) {
-    const message = `The worker thread ended: ${crash.name}: ${crash.message} was thrown outside the task function, in a timer, an event handler or a promise that is not awaited`;
+    const message =
+      `The worker thread ended: ${crash.name}: ${crash.message} was thrown outside the task function, ` +
+      'in a timer, an event handler or a promise that is not awaited';
     return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause: crash });
   }
   const code = /exited with code: (\d+)/.exec(reasonOf(error))?.[1];
@@ -37,7 +39,9 @@ export function exitError(death: Death, error: unknown, crash: Error | undefined
 
 /** A thread ended between tasks. */
 export function strayError(cause: Error): HeddleError {
-  const message = `A worker thread ended between tasks and was replaced: ${cause.name}: ${cause.message} was thrown by something that an earlier task left running`;
+  const message =
+    `A worker thread ended between tasks and was replaced: ${cause.name}: ${cause.message} was thrown ` +
+    'by something that an earlier task left running';
   return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause });
 }
 

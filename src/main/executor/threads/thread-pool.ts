@@ -2,13 +2,15 @@
  * The threads of a runtime: Piscina, used as a keeper of threads and nothing more.
  *
  * Piscina starts the threads, replaces those that die, and carries one request to each: it opens a channel
- * (channel.ts), over which all chunks travel. A chunk in Piscina's own queue would cost twice as much (ADR 8). What
- * Piscina 5.3 does with crashes decides the rest:
+ * (channel.ts), over which all chunks travel. A chunk in Piscina's own queue would cost twice as much
+ * (ADR 8). What Piscina 5.3 does with crashes decides the rest:
  *   - Its close() kills running tasks, so shutdown is destroy(), when nothing is in flight.
- *   - Abort signals make a task own its worker, so a thread is ended by `Worker.terminate()` instead. One exception: a
- *     thread stuck in a native call is removed by aborting a task that is sent to it; Piscina then starts another.
- *   - A replacement that dies before it is ready is never replaced. So after every death the pool is inspected: if no
- *     thread is left, or too many never came up, all requests are lost and the next one starts a new pool.
+ *   - Abort signals make a task own its worker, so a thread is ended by `Worker.terminate()` instead. One
+ *     exception: a thread stuck in a native call is removed by aborting a task that is sent to it; Piscina
+ *     then starts another.
+ *   - A replacement that dies before it is ready is never replaced. So after every death the pool is
+ *     inspected: if no thread is left, or too many never came up, all requests are lost and the next one
+ *     starts a new pool.
  *   - atomics 'disabled': otherwise ports and timers of an idle thread are dead.
  *   - The load balancer is our own: the request that opens a channel goes to a thread that has none.
  *   - An `error` listener is always attached, else an idle thread's error ends the process.
@@ -124,7 +126,7 @@ export class ThreadPool {
     this.#channels.find(({ threadId }) => threadId === workerId)?.terminate();
   }
 
-  /** Sends nothing more to a thread and replaces it when it is idle: it holds an old version of a task module. */
+  /** Retires a thread that holds an old version of a task module: it is replaced as soon as it is idle. */
   retire(workerId: number): void {
     this.#channels.find(({ threadId }) => threadId === workerId)?.retire();
   }

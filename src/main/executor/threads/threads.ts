@@ -1,9 +1,9 @@
 /**
- * The threads executor: chunks travel to Piscina's threads, and outcomes come back over the channels of the threads.
+ * The threads executor: chunks travel to Piscina's threads, and outcomes come back over their channels.
  *
- * A thread that dies loses all its chunks at once. The first of them to be notified judges for all (blame.ts), while
- * every chunk still knows what it was doing; then each gives its own leftovers. A suspect runs again in a fresh pool of
- * one thread, which is destroyed afterwards.
+ * A thread that dies loses all its chunks at once. The first of them to be notified assigns the blame for all
+ * (blame.ts), while every chunk still knows what it was doing; then each reports its own leftovers. A suspect
+ * runs again in a fresh pool of one thread, which is destroyed afterwards.
  */
 
 import type { MessagePort } from 'node:worker_threads';

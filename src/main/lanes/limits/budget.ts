@@ -3,7 +3,8 @@
  *
  * The true cost is known when a call ends; until then the estimate is charged. With `refund`, the true cost
  * then replaces the estimate; with `keep`, the estimate stays. A call starts when three rules allow it:
- *   1. Pace (GCRA in units): charges fill a bucket of `burst`, refunds leave it; it drains at 0.98 of the limit.
+ *   1. Pace (GCRA in units): charges fill a bucket of `burst`, refunds leave it; it drains at 0.98 of the
+ *      limit.
  *   2. Charged: estimates of unsettled calls, by their START, in the last window and guard: at most `limit`.
  *   3. Used (`refund` only): what settled calls used, by their END, in the last window and guard: below
  *      `limit`, by the guard's share of it. A provider with a sliding window counts the same.

@@ -19,7 +19,7 @@ import { isTransfer, unwrapTransfer } from '../protocol/transfer.js';
 const NOTHING: readonly Transferable[] = [];
 
 /** Collects how tasks ended, in the order of their positions. */
-export class Report {
+export class ChunkReport {
   readonly #id: number;
   readonly #isEncoded: boolean;
   readonly #send: SendSettled;

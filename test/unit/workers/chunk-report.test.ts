@@ -3,15 +3,15 @@
 import { describe, expect, it } from 'vitest';
 import { decodeValue, type EncodedValue } from '../../../src/protocol/encoded-value.js';
 import type { AttemptFailure, SettledMessage } from '../../../src/protocol/messages.js';
-import { Report } from '../../../src/workers/report.js';
+import { ChunkReport } from '../../../src/workers/chunk-report.js';
 
 /** What arrives when tasks end with these values. */
 function reported(values: readonly (() => unknown)[], encoded = false): SettledMessage[] {
   const arrived: SettledMessage[] = [];
   const work = { id: 1, inputs: values, isEncoded: encoded } as unknown as ConstructorParameters<
-    typeof Report
+    typeof ChunkReport
   >[0];
-  const report = new Report(work, (message, transfer) => {
+  const report = new ChunkReport(work, (message, transfer) => {
     arrived.push(structuredClone(message, { transfer: transfer as ArrayBuffer[] }));
   });
   for (const [position, make] of values.entries()) {
