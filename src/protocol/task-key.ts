@@ -7,16 +7,16 @@
  * 1e-20.
  *
  * What counts is what structured clone copies to a thread:
- *   - own enumerable fields with string names, in any order; not symbols, not the prototype
+ *   - own enumerable fields, in any order, not the prototype
  *   - the order of the entries of a Map or Set
  *   - of an error: name, class, message, cause, errors and own fields, not the stack
  *   - of a typed array: its type and its own bytes, not its named fields. A Buffer is a Uint8Array.
- *   - an instance of a class counts as a plain object, by its public fields. A thread receives no more of it.
- *     An inline task also sees private fields and methods: give `key` when instances differ in these alone.
+ *   - of an instance of a class: the name of the class and the public fields. A thread receives these fields
+ *     as a plain object. An inline task also sees private fields: give `key` if instances differ only there.
  *
- * Refused, because two different values could not be distinguished: functions, symbols, instances without any
- * enumerable field (private state only), and everything else that hides its state (Blob, Promise, WeakMap,
- * MessagePort, ...).
+ * Refused, because two different values could not be distinguished: functions, symbols and fields that they
+ * name, instances without any enumerable field (private state only), and everything else that hides its state
+ * (Blob, Promise, WeakMap, MessagePort, ...).
  *
  * An object that is reached more than once is written as often, as in JSON, but in time linear in the number
  * of objects.
@@ -35,6 +35,8 @@ const FREE_OBJECTS = 10_000;
 const MAX_REPEATED = 64 * 1024 * 1024;
 /** What writing an object again costs beside its text, in characters: bounds the time as well. */
 const REPEAT_COST = 64;
+
+const { propertyIsEnumerable: isEnumerable } = Object.prototype;
 
 let hash: typeof import('node:crypto').hash | undefined;
 
@@ -144,8 +146,9 @@ class CanonicalText {
     const tag = Object.prototype.toString.call(value).slice(8, -1);
     const names = Object.keys(value);
     if (tag === 'Object') {
-      if (names.length === 0 && !isPlain(value)) throw hidden(value);
-      return this.#fields(value, names);
+      if (isPlain(value)) return this.#fields(value, names);
+      if (names.length === 0) throw hidden(value);
+      return `${value.constructor?.name}${this.#fields(value, names)}`;
     }
     if (tag === 'Error' || tag === 'DOMException') return this.#error(value as Error, names);
     const own = tag === 'String' ? names.slice((value as unknown as string).length) : names;
@@ -153,6 +156,8 @@ class CanonicalText {
   }
 
   #fields(value: object, names: string[]): string {
+    if (Object.getOwnPropertySymbols(value).some((symbol) => isEnumerable.call(value, symbol)))
+      throw refusal('it has fields that are named by symbols');
     const record = value as Record<string, unknown>;
     let text = '{';
     for (const name of names.sort()) {

@@ -23,9 +23,13 @@ export function brief(text: string, length = 60): string {
 /** Any input, in a few characters. */
 export function showInput(input: unknown, length = 60): string {
   if (typeof input === 'string') return brief(input, length);
-  try {
-    return brief(JSON.stringify(input) ?? String(input), length);
-  } catch {
-    return brief(String(input), length);
+  for (const shown of [JSON.stringify, String]) {
+    try {
+      const text: unknown = shown(input);
+      if (typeof text === 'string') return brief(text, length);
+    } catch {
+      // A cycle, or nested too deeply.
+    }
   }
+  return 'an input that cannot be shown';
 }

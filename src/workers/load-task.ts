@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HeddleError } from '../protocol/errors.js';
-import { describe } from '../protocol/serialized-error.js';
+import { describe, isError, read, reasonOf } from '../protocol/plain-data.js';
 import type { LoadedTask, TaskFunction } from '../protocol/task.js';
 import { textVersion } from '../protocol/text-version.js';
 
@@ -162,16 +162,15 @@ async function importThroughTsx(module: string, shown: string): Promise<Record<s
 }
 
 function isMissing(error: unknown, module: string): boolean {
-  const { code, url } = (error ?? {}) as { code?: unknown; url?: unknown };
+  if (typeof error !== 'object' || error === null) return false;
+  const [code, url] = [read(error, 'code'), read(error, 'url')];
   if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'ENOENT' && code !== 'MODULE_NOT_FOUND') return false;
   // The same code is given when an import *inside* the module is missing; Node names the missing URL.
-  return url === undefined
-    ? String((error as Error).message).includes(`'${fileURLToPath(module)}' imported`)
-    : url === module;
+  return url === undefined ? reasonOf(error).includes(`'${fileURLToPath(module)}' imported`) : url === module;
 }
 
 async function reason(error: unknown, module: string): Promise<string> {
-  if (!(error instanceof Error)) return describe(error);
+  if (!isError(error)) return describe(error);
   if (error.name !== 'SyntaxError') return `${error.name}: ${error.message}`;
   const place = placeIn(error.stack) ?? placeIn(await checkSyntax(module));
   return `SyntaxError: ${error.message}${place === undefined ? '' : ` (${place})`}`;

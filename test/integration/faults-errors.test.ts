@@ -49,8 +49,8 @@ const CASES: readonly (readonly [string, string, (error: Any) => unknown, unknow
   [
     'an error that is a cause and a field',
     "const root = new Error('root'); return Object.assign(new Error('x', { cause: root }), { original: root });",
-    (error) => [error.cause.message, error.original.message],
-    ['root', 'root'],
+    (error) => [error.cause.message, error.original],
+    ['root', 'Error: root'],
   ],
   [
     'a code that is an object',
@@ -79,8 +79,8 @@ const CASES: readonly (readonly [string, string, (error: Any) => unknown, unknow
   [
     'maps and sets',
     "return Object.assign(new Error('x'), { map: new Map([['a', 1]]), set: new Set([1]) });",
-    (error) => [[...error.map], [...error.set]],
-    [[['a', 1]], [1]],
+    (error) => [error.map, error.set],
+    [{ a: 1 }, [1]],
   ],
   [
     'a URL',
@@ -129,8 +129,7 @@ describe('K13: what is left out is named', () => {
     const code = `return new AggregateError(Array.from({ length: 150 }, () => new Error('nested')), 'many');`;
 
     for (const [way, error] of await everyWay(code)) {
-      const messages = [error, ...error.errors].map(({ message }: Any) => message);
-      const text = messages.join() + JSON.stringify({ ...error, errors: undefined });
+      const text = [error, ...error.errors].map((each: Any) => each.message ?? each).join();
       // No number is in the messages of the task.
       expect([way, error.errors.length === 150 || /\d/.test(text)]).toEqual([way, true]);
     }

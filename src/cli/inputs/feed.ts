@@ -9,7 +9,7 @@
 import { HeddleError, type HeddleErrorCode, taskKey, unusableInput } from '../../main/index.js';
 import { UsageError } from '../shell/exit-codes.js';
 import type { KeyFunction } from '../shell/keys.js';
-import { contentOf, type InputSource, iterate, type Row } from './input-source.js';
+import { asyncInputs, contentOf, type InputSource, type Row } from './input-source.js';
 
 /** What a feed needs. */
 export interface FeedOptions {
@@ -51,7 +51,9 @@ export class Feed {
 
   /** The inputs, read as far as the run asks. */
   inputs(): Iterable<unknown> | AsyncIterable<unknown> {
-    return this.#sources.every((source) => source.isSync) ? this.#sync() : this.#async();
+    return this.#sources.every((source) => source.isSync)
+      ? this.#sync()
+      : asyncInputs(this.#sources, (source, row) => this.#give(source, row));
   }
 
   /** The row of a task that has no outcome yet, or received it a moment ago. */
@@ -72,31 +74,6 @@ export class Feed {
     for (const source of this.#sources) {
       for (const row of source.open() as Iterable<Row>) yield this.#give(source, row);
     }
-  }
-
-  /** Not an async generator: its `return` would wait for a pending read, indefinitely if nothing arrives. */
-  #async(): AsyncIterable<unknown> {
-    const sources = [...this.#sources];
-    let source: InputSource | undefined;
-    let rows: ReturnType<typeof iterate> | undefined;
-    const next = async (): Promise<IteratorResult<unknown, undefined>> => {
-      for (;;) {
-        if (rows === undefined) {
-          source = sources.shift();
-          rows = source && iterate(source);
-        }
-        if (source === undefined || rows === undefined) return { value: undefined, done: true };
-        const row = await rows.next();
-        if (row.done !== true) return { value: this.#give(source, row.value), done: false };
-        rows = undefined;
-      }
-    };
-    const close = async (): Promise<IteratorResult<unknown, undefined>> => {
-      sources.length = 0;
-      await rows?.return?.();
-      return { value: undefined, done: true };
-    };
-    return { [Symbol.asyncIterator]: () => ({ next, return: close }) };
   }
 
   /** The input of a row, or an unusable one. */

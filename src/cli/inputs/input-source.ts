@@ -56,8 +56,36 @@ export function badRow(line: number, reason: string, text: string, column?: numb
   return { line, input: undefined, problem: { reason, column, text: text.slice(0, MAX_TEXT) } };
 }
 
-/** Reads a source, whether synchronous or not. */
-export function iterate(source: InputSource): Iterator<Row> | AsyncIterator<Row> {
+/**
+ * The inputs of sources, one source after the other, each row made an input by `give`.
+ *
+ * Not an async generator: its `return` would wait for a pending read, indefinitely if nothing arrives.
+ */
+export function asyncInputs(
+  sources: readonly InputSource[],
+  give: (source: InputSource, row: Row) => unknown,
+): AsyncIterable<unknown> {
+  const rest = [...sources];
+  let open: { readonly source: InputSource; readonly rows: Iterator<Row> | AsyncIterator<Row> } | undefined;
+  const next = async (): Promise<IteratorResult<unknown, undefined>> => {
+    for (;;) {
+      const source = open?.source ?? rest.shift();
+      if (source === undefined) return { value: undefined, done: true };
+      open ??= { source, rows: iterate(source) };
+      const row = await open.rows.next();
+      if (row.done !== true) return { value: give(source, row.value), done: false };
+      open = undefined;
+    }
+  };
+  const close = async (): Promise<IteratorResult<unknown, undefined>> => {
+    rest.length = 0;
+    await open?.rows.return?.();
+    return { value: undefined, done: true };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: close }) };
+}
+
+function iterate(source: InputSource): Iterator<Row> | AsyncIterator<Row> {
   const rows = source.open();
   return Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]();
 }

@@ -13,8 +13,6 @@ import { basename, dirname, join } from 'node:path';
 import { ClosedPipe, OutputError, systemReason, UsageError } from '../shell/exit-codes.js';
 import { type StdoutWrite, stdoutError } from '../shell/shell.js';
 
-export type { StdoutWrite };
-
 /** Takes bytes, one write at a time. */
 export interface Target {
   /** Resolves when the bytes are written; the next write may follow then. */

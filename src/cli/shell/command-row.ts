@@ -1,6 +1,6 @@
 /**
- * A row of the table of commands. Parsing, help, completion and the test of docs/reference/cli.md are made from such
- * rows.
+ * A row of the table of commands. Parsing, help, completion and the test of docs/reference/cli.md are made
+ * from such rows.
  */
 
 import type { Ending } from './exit-codes.js';

@@ -54,5 +54,3 @@ export function reportError(error: unknown, messages: Messages): Ending {
   messages.error(messages.verbosity === 'verbose' ? (stack ?? message) : message);
   return { code: exitCode };
 }
-
-export { reportError as tellError };

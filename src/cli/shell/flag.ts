@@ -1,5 +1,6 @@
 /**
- * A row of a table of flags. Parsing, help, completion and the test of docs/reference/cli.md use such rows.
+ * A row of a table of flags. Parsing, help, completion and the test of docs/reference/cli.md are made from
+ * such rows.
  */
 
 import { InvalidArgumentError, Option } from 'commander';

@@ -79,8 +79,8 @@ export class Runtime {
    * @param task - a task module ({@link task}), which runs on threads, or a function, which runs on this
    *   thread
    * @param inputs - read lazily, no further than the window ahead
-   * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED; HEDDLE_TASK_MODULE_LOAD if a task
-   *   module starts a run while it is loaded. What goes wrong later rejects the promises of the run.
+   * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED. What goes wrong later rejects the
+   *   promises of the run.
    */
   run<T extends AnyTask>(
     task: TaskReference<T> | T,
@@ -91,7 +91,6 @@ export class Runtime {
   ): Run<ValueOf<T>> {
     if (this.#closing !== undefined)
       throw new HeddleError('HEDDLE_CLOSED', 'The runtime is closed; create another one');
-    refuseWhileLoading();
     if (typeof task !== 'function' && !isTaskReference(task)) {
       throw new HeddleError(
         'HEDDLE_INVALID_OPTION',
@@ -108,6 +107,7 @@ export class Runtime {
       inputs,
       options: resolved,
       lanes: this.#lanes,
+      refusal: refusalWhileLoading(),
       loads: () => [callerLoad(), ...this.#threads.pool.loads()],
     });
     this.#runs.add(core);
@@ -200,10 +200,11 @@ export class Runtime {
 /** Where the attempts of a run are executed. */
 type Where = Pick<RunSetup, 'isInline' | 'identify' | 'makeExecutor'>;
 
-function refuseWhileLoading(): void {
+/** A task module that starts a run while it is loaded would be loaded again by that run, without end. */
+function refusalWhileLoading(): HeddleError | undefined {
   const module = loadingModule();
-  if (module === undefined) return;
-  throw new HeddleError(
+  if (module === undefined) return undefined;
+  return new HeddleError(
     'HEDDLE_TASK_MODULE_LOAD',
     `A run was started while task module ${module} was being loaded: ` +
       'the module imports the program that runs it. ' +

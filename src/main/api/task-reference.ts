@@ -1,7 +1,7 @@
 /** References to task modules: what `runtime.run` takes for work on threads. */
 
 import { isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { OptionError } from '../../protocol/errors.js';
 import { describe } from '../../protocol/serialized-error.js';
 import type { TaskFunction } from '../../protocol/task.js';
@@ -42,18 +42,27 @@ export function task<T extends AnyTask = UntypedTask>(
   options: { readonly inline?: boolean } = {},
 ): TaskReference<T> {
   const { inline } = resolveWith(TASK_OPTIONS, options, 'task');
-  if (url instanceof URL && url.protocol === 'file:')
-    return { kind: 'heddle.task', module: url.href, inline };
-  if (typeof url === 'string' && url.startsWith('file:') && URL.canParse(url))
-    return { kind: 'heddle.task', module: url, inline };
-  if (typeof url === 'string' && isAbsolute(url))
-    return { kind: 'heddle.task', module: pathToFileURL(url).href, inline };
+  const module = fileUrlOf(url);
+  if (module !== undefined) return { kind: 'heddle.task', module, inline };
   const given = url instanceof URL ? url.href : describe(url);
   throw new OptionError(
     'task',
     `Expected the task module to be a file URL or an absolute path, got ${given}; ` +
       "write task(new URL('./my.task.js', import.meta.url))",
   );
+}
+
+/** The URL of a file; undefined for what names none. */
+function fileUrlOf(url: unknown): string | undefined {
+  if (typeof url === 'string' && isAbsolute(url)) return pathToFileURL(url).href;
+  try {
+    const { href } = new URL(url as string | URL);
+    // Refuses hosts, and encoded characters that no path can have.
+    decodeURI(fileURLToPath(href));
+    return href;
+  } catch {
+    return undefined;
+  }
 }
 
 /** True for the answer of {@link task}, also of another copy of heddle. */

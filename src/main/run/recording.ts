@@ -105,7 +105,8 @@ export async function openMemory(
 
 async function openCache(folder: string, task: TaskFingerprint): Promise<ValueCache> {
   const { ValueCache } = await import('../../session/cache.js');
-  return new ValueCache(folder, task.hash);
+  // With its path: equal text in another project may import something else.
+  return new ValueCache(folder, `${task.hash} ${task.name}`);
 }
 
 async function openSession(

@@ -53,6 +53,8 @@ export interface RunSetup {
   readonly options: ResolvedRunOptions;
   readonly isInline: boolean;
   readonly makeExecutor: (setup: ExecutorSetup) => Executor;
+  /** Why the run must not start at all. */
+  readonly refusal: HeddleError | undefined;
   /** Names the task function; called only with a session or a cache. */
   readonly identify: () => TaskFingerprint;
   /** Lanes that runs of the runtime share. */
@@ -159,6 +161,8 @@ export class RunCore {
   async #work(): Promise<void> {
     const { stop } = this;
     const options = this.#options;
+    const { refusal } = this.#setup;
+    if (refusal !== undefined) throw refusal;
     if (stop.isStopping) return;
     const starting = this.#executor.start();
     starting.catch(() => {});

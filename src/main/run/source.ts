@@ -6,7 +6,7 @@
  */
 
 import { HeddleError } from '../../protocol/errors.js';
-import { describe } from '../../protocol/serialized-error.js';
+import { describe, reasonOf } from '../../protocol/plain-data.js';
 import { UnusableInput } from '../../protocol/unusable-input.js';
 import { type InputReader, openReader } from './input-reader.js';
 
@@ -142,8 +142,7 @@ export class Source {
     try {
       key = keyFunction(input, index);
     } catch (cause) {
-      const message = cause instanceof Error ? `${cause.name}: ${cause.message}` : describe(cause);
-      throw invalidKey(`The key function threw for input ${index}: ${message}`, { cause });
+      throw invalidKey(`The key function threw for input ${index}: ${reasonOf(cause)}`, { cause });
     }
     if (typeof key === 'number' && Number.isFinite(key)) key = String(key);
     if (typeof key !== 'string' || key === '') {
@@ -190,6 +189,7 @@ function lengthOf(inputs: object): number | undefined {
 
 function sourceError(cause: unknown, index: number): HeddleError {
   if (cause instanceof HeddleError) return cause;
-  const message = cause instanceof Error ? cause.message : describe(cause);
-  return new HeddleError('HEDDLE_INPUT_SOURCE', `Reading input ${index} failed: ${message}`, { cause });
+  return new HeddleError('HEDDLE_INPUT_SOURCE', `Reading input ${index} failed: ${reasonOf(cause)}`, {
+    cause,
+  });
 }

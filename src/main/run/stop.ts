@@ -14,6 +14,7 @@
  */
 
 import { HeddleError } from '../../protocol/errors.js';
+import { isError } from '../../protocol/plain-data.js';
 import { MAX_TIMER_MS } from '../executor/attempt-watch.js';
 
 /** Why a run stops. */
@@ -36,10 +37,9 @@ type Listener = (state: StopState, isFirst: boolean) => void;
 
 /** What the caller gave as a reason, as a cause. */
 export function asked(reason: unknown): StopCause {
-  const error =
-    reason instanceof Error
-      ? reason
-      : new HeddleError('HEDDLE_ABORTED', 'The run was aborted', { cause: reason });
+  const error = isError(reason)
+    ? reason
+    : new HeddleError('HEDDLE_ABORTED', 'The run was aborted', { cause: reason });
   return { kind: 'asked', error, thrown: reason === undefined ? error : reason };
 }
 
@@ -114,7 +114,7 @@ export class Stop {
   /** The run goes on with what it has, and then rejects with this error. */
   reject(error: unknown): void {
     this.#fatal ??= { error: error === undefined ? asked(error).error : error };
-    if (error instanceof Error) this.#left ??= error;
+    if (isError(error)) this.#left ??= error;
   }
 
   /** A task was left for a later run, although nothing stopped this one. */

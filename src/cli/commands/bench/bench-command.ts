@@ -19,15 +19,34 @@ import { clean } from '../../../text/shown-text.js';
 import { type Bytes, openSources } from '../../inputs/sources.js';
 import { openTarget } from '../../results/targets.js';
 import { CommandError, type Ending, EXIT, UsageError } from '../../shell/exit-codes.js';
-import type { Shell } from '../../shell/shell.js';
+import type { CommonFlags, Shell } from '../../shell/shell.js';
 import { Messages } from '../../shell/terminal.js';
 import { version } from '../../shell/version.js';
+import type { InputFormat } from '../run/run-flags.js';
 import { resolveSettings } from '../run/settings.js';
 import { quote } from '../sessions/place.js';
 import { type BenchReport, jsonReport, markdownReport, textReport } from './bench-report.js';
-import type { BenchFlags } from './bench-row.js';
 import { collectCandidates } from './candidates.js';
 import { ProgressLine } from './progress-line.js';
+
+/** The parsed flags; undefined means not given. */
+export interface BenchFlags extends CommonFlags {
+  readonly input?: readonly string[];
+  readonly glob?: readonly string[];
+  readonly format?: InputFormat;
+  readonly sample?: number | 'auto';
+  readonly threads?: readonly number[];
+  readonly concurrency?: readonly number[];
+  readonly chunk?: readonly (number | 'auto')[];
+  readonly timeout?: number;
+  readonly memoryLimit?: number;
+  readonly rounds?: number;
+  readonly maxTime?: number;
+  readonly force?: true;
+  readonly output?: string;
+  readonly json?: true;
+  readonly markdown?: true;
+}
 
 type BenchArgs = readonly [module: string, inputs: readonly string[]];
 

@@ -4,28 +4,8 @@ import { InvalidArgumentError } from 'commander';
 import type { CommandRow } from '../../shell/command-row.js';
 import { COMMON_FLAGS, type Flag } from '../../shell/flag.js';
 import { duration, integer, integerOr, notEmpty } from '../../shell/flag-values.js';
-import type { CommonFlags } from '../../shell/shell.js';
-import { type InputFormat, RUN_FLAGS } from '../run/run-flags.js';
+import { RUN_FLAGS } from '../run/run-flags.js';
 import { TASK_ARGS } from '../run/run-row.js';
-
-/** The parsed flags; undefined means not given. */
-export interface BenchFlags extends CommonFlags {
-  readonly input?: readonly string[];
-  readonly glob?: readonly string[];
-  readonly format?: InputFormat;
-  readonly sample?: number | 'auto';
-  readonly threads?: readonly number[];
-  readonly concurrency?: readonly number[];
-  readonly chunk?: readonly (number | 'auto')[];
-  readonly timeout?: number;
-  readonly memoryLimit?: number;
-  readonly rounds?: number;
-  readonly maxTime?: number;
-  readonly force?: true;
-  readonly output?: string;
-  readonly json?: true;
-  readonly markdown?: true;
-}
 
 const FLAGS: readonly Flag[] = [
   ...flagsOfRun('-i, --input <file>', '--glob <pattern>', '--format <format>'),

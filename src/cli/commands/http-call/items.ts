@@ -12,7 +12,7 @@ import { isatty } from 'node:tty';
 import { UnreadableItem } from '../../../integrations/http/index.js';
 import { showInput } from '../../../text/shown-text.js';
 import { checkInputs } from '../../inputs/check.js';
-import type { InputSource, Row } from '../../inputs/input-source.js';
+import { asyncInputs, type InputSource, type Row } from '../../inputs/input-source.js';
 import { rowsOfArray } from '../../inputs/rows.js';
 import { type Bytes, openSources } from '../../inputs/sources.js';
 import { Interrupted, UsageError } from '../../shell/exit-codes.js';
@@ -59,7 +59,7 @@ export async function openItems(flags: HttpCallFlags, rules: ItemRules): Promise
   });
   if (total === 0) throw emptyBatch(source.name);
   if (total !== undefined) refuseMissing(rules.required, total, missing);
-  return { items: itemsOf(source), total, first, isSingle: false };
+  return { items: asyncInputs([source], itemOf), total, first, isSingle: false };
 }
 
 /** An empty batch points to a mistake in what made it, so it is not a success. */
@@ -165,26 +165,6 @@ async function openOne(file: string, format: InputFormat | undefined, stream?: B
     stdin: { isTerminal: () => false, open: () => stream as Bytes },
   });
   return source as InputSource;
-}
-
-/** Not an async generator: its `return` would wait for a pending read, which may never end. */
-function itemsOf(source: InputSource): AsyncIterable<unknown> {
-  const opened = source.open();
-  const rows: Iterator<Row> | AsyncIterator<Row> =
-    Symbol.asyncIterator in opened ? opened[Symbol.asyncIterator]() : opened[Symbol.iterator]();
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next: async () => {
-        const row = await rows.next();
-        if (row.done === true) return { value: undefined, done: true };
-        return { value: itemOf(source, row.value), done: false };
-      },
-      return: async () => {
-        await rows.return?.();
-        return { value: undefined, done: true };
-      },
-    }),
-  };
 }
 
 function itemOf(source: InputSource, { problem, line, input }: Row): unknown {

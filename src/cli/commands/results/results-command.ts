@@ -5,9 +5,15 @@ import { LineWriter } from '../../results/line-writer.js';
 import { outcomeLine } from '../../results/outcome-line.js';
 import { openTarget } from '../../results/targets.js';
 import { type Ending, EXIT } from '../../shell/exit-codes.js';
-import type { Shell } from '../../shell/shell.js';
+import type { CommonFlags, Shell } from '../../shell/shell.js';
 import { placeOf } from '../sessions/place.js';
-import type { ResultsFlags } from './results-row.js';
+
+/** The parsed flags. */
+export interface ResultsFlags extends CommonFlags {
+  readonly status?: 'succeeded' | 'failed';
+  readonly values?: true;
+  readonly output?: string;
+}
 
 /** Runs `heddle results`. */
 export async function resultsCommand(

@@ -3,15 +3,7 @@
 import type { CommandRow } from '../../shell/command-row.js';
 import { COMMON_FLAGS } from '../../shell/flag.js';
 import { notEmpty } from '../../shell/flag-values.js';
-import type { CommonFlags } from '../../shell/shell.js';
 import { SESSION_HELP } from '../sessions/place.js';
-
-/** The parsed flags. */
-export interface ResultsFlags extends CommonFlags {
-  readonly status?: 'succeeded' | 'failed';
-  readonly values?: true;
-  readonly output?: string;
-}
 
 export const RESULTS: CommandRow = {
   name: 'results',

@@ -9,7 +9,7 @@ import type { Results } from '../../results/results.js';
 import type { Ending } from '../../shell/exit-codes.js';
 import { print } from '../../shell/shell.js';
 import { version } from '../../shell/version.js';
-import type { BatchParts } from './run-batch.js';
+import type { BatchParts } from './prepared-run.js';
 import type { SessionOfRun } from './session-of-run.js';
 import { type Summary, summarize, summaryText } from './summary.js';
 

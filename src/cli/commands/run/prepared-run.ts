@@ -1,7 +1,9 @@
 /** What the parts of `heddle run` share. */
 
+import type { Checked } from '../../inputs/check.js';
 import type { InputSource } from '../../inputs/input-source.js';
 import type { Display } from '../../progress/display.js';
+import type { StdoutWrite } from '../../shell/shell.js';
 import type { Signals } from '../../shell/signals.js';
 import type { Messages } from '../../shell/terminal.js';
 import type { Settings } from './settings.js';
@@ -15,4 +17,10 @@ export interface PreparedRun {
   readonly display: Display;
   readonly messages: Messages;
   readonly signals: Signals;
+}
+
+/** What a batch needs. */
+export interface BatchParts extends PreparedRun {
+  readonly checked: Checked;
+  readonly writeStdout: StdoutWrite;
 }

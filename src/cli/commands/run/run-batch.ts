@@ -16,25 +16,17 @@ import {
 } from '../../../main/index.js';
 import { plural } from '../../../text/durations.js';
 import { showInput } from '../../../text/shown-text.js';
-import type { Checked } from '../../inputs/check.js';
 import { Feed } from '../../inputs/feed.js';
 import { contentOf } from '../../inputs/input-source.js';
 import { EventLog } from '../../progress/event-log.js';
 import { Results } from '../../results/results.js';
 import { ClosedPipe, type Ending, EXIT } from '../../shell/exit-codes.js';
 import { classify } from '../../shell/fatal.js';
-import type { StdoutWrite } from '../../shell/shell.js';
 import type { EndSignal } from '../../shell/signals.js';
 import { closeSummary } from './close-summary.js';
-import type { PreparedRun } from './prepared-run.js';
+import type { BatchParts } from './prepared-run.js';
 import { RunOutputs } from './run-outputs.js';
 import { SessionOfRun } from './session-of-run.js';
-
-/** What a batch needs. */
-export interface BatchParts extends PreparedRun {
-  readonly checked: Checked;
-  readonly writeStdout: StdoutWrite;
-}
 
 /** Runs the batch. */
 export async function runBatch(parts: BatchParts): Promise<Ending> {

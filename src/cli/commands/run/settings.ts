@@ -137,24 +137,16 @@ function isFile(path: string): boolean {
 }
 
 /** Refuses to write a file that the same run reads or writes otherwise. */
-function refuseSameFiles(module: string, flags: RunFlags): void {
-  const read = (flags.input ?? [])
-    .filter((path) => path !== '-')
-    .map((path) => ({ name: `-i ${path}`, path }));
-  const written = [
-    { name: `-o ${flags.output}`, path: flags.output },
-    { name: `--failed-out ${flags.failedOut}`, path: flags.failedOut },
-  ];
-  const taken = new Map<string, string>();
-  for (const { name, path } of [{ name: 'the task module', path: module }, ...read, ...written]) {
+function refuseSameFiles(module: string, { input = [], output, failedOut }: RunFlags): void {
+  const taken = new Map([[real(module), 'the task module']]);
+  for (const path of input) if (path !== '-') taken.set(real(path), `-i ${path}`);
+  for (const [flag, path] of Object.entries({ '-o': output, '--failed-out': failedOut })) {
     if (path === undefined) continue;
     const place = real(path);
     const other = taken.get(place);
-    const isWritten = path === flags.output || path === flags.failedOut;
-    if (other !== undefined && isWritten && !isSpecial(place)) {
-      throw new UsageError(`${name} is the same file as ${other}; name another one`);
-    }
-    taken.set(place, name);
+    if (other !== undefined && !isSpecial(place))
+      throw new UsageError(`${flag} ${path} is the same file as ${other}; name another one`);
+    taken.set(place, `${flag} ${path}`);
   }
 }
 

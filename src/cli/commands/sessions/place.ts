@@ -39,8 +39,8 @@ export function placeOf(text: string, cwd: string): SessionPlace {
   const isName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(text) && text.length <= MAX_NAME;
   if (isName) return { text, path: resolve(cwd, SESSIONS_FOLDER, text) };
   throw new UsageError(
-    `"${text}" is not the name of a session: a name has up to ${MAX_NAME} letters, digits, ".", "_" and "-", ` +
-      'and begins with a letter or digit; write a folder with a slash, such as ./folder',
+    `"${text}" is not the name of a session: a name has up to ${MAX_NAME} letters, digits, ".", "_" and ` +
+      '"-", and begins with a letter or digit; write a folder with a slash, such as ./folder',
   );
 }
 

@@ -12,9 +12,17 @@ import { isHeddleError, openSession } from '../../../main/index.js';
 import { formatBytes, plural } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
 import { type Ending, EXIT, UsageError } from '../../shell/exit-codes.js';
-import { print } from '../../shell/shell.js';
+import { type CommonFlags, print } from '../../shell/shell.js';
 import { canResume, listRows, printList, type SessionRow } from './overview.js';
-import type { SessionsFlags } from './sessions-row.js';
+
+/** The parsed flags. */
+export interface SessionsFlags extends CommonFlags {
+  readonly prune?: true;
+  readonly all?: true;
+  readonly olderThan?: number;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
 
 const FLAG_NAMES = { all: '--all', olderThan: '--older-than', dryRun: '--dry-run' } as const;
 

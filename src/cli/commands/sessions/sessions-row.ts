@@ -3,16 +3,6 @@
 import type { CommandRow } from '../../shell/command-row.js';
 import { COMMON_FLAGS, JSON_FLAG } from '../../shell/flag.js';
 import { duration } from '../../shell/flag-values.js';
-import type { CommonFlags } from '../../shell/shell.js';
-
-/** The parsed flags. */
-export interface SessionsFlags extends CommonFlags {
-  readonly prune?: true;
-  readonly all?: true;
-  readonly olderThan?: number;
-  readonly dryRun?: true;
-  readonly json?: true;
-}
 
 const MAX_AGE_MS = 3650 * 86_400_000;
 

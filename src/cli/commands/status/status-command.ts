@@ -8,12 +8,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSession, type SessionStatus } from '../../../main/index.js';
 import { type Ending, EXIT, UsageError } from '../../shell/exit-codes.js';
-import { print } from '../../shell/shell.js';
+import { type CommonFlags, print } from '../../shell/shell.js';
 import { isLive } from '../../shell/terminal.js';
 import { printList } from '../sessions/overview.js';
 import { placeOf, type SessionPlace } from '../sessions/place.js';
-import type { StatusFlags } from './status-row.js';
 import { factsOf, statusLine, statusText } from './status-text.js';
+
+/** The parsed flags. */
+export interface StatusFlags extends CommonFlags {
+  readonly watch?: true;
+  readonly json?: true;
+}
 
 const EVERY_MS = 1000;
 

@@ -2,14 +2,7 @@
 
 import type { CommandRow } from '../../shell/command-row.js';
 import { COMMON_FLAGS, JSON_FLAG } from '../../shell/flag.js';
-import type { CommonFlags } from '../../shell/shell.js';
 import { SESSION_HELP } from '../sessions/place.js';
-
-/** The parsed flags. */
-export interface StatusFlags extends CommonFlags {
-  readonly watch?: true;
-  readonly json?: true;
-}
 
 export const STATUS: CommandRow = {
   name: 'status',

@@ -4,10 +4,15 @@ import { openSession, type SessionIdentity } from '../../../main/index.js';
 import { plural } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
 import { type Ending, EXIT } from '../../shell/exit-codes.js';
-import { print } from '../../shell/shell.js';
+import { type CommonFlags, print } from '../../shell/shell.js';
 import { hasCommand } from '../sessions/overview.js';
 import { placeOf, quote } from '../sessions/place.js';
-import type { VerifyFlags } from './verify-row.js';
+
+/** The parsed flags. */
+export interface VerifyFlags extends CommonFlags {
+  readonly repair?: true;
+  readonly json?: true;
+}
 
 /** Runs `heddle verify`. */
 export async function verifyCommand(

@@ -16,6 +16,7 @@
 
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import type { CallerMessage, ChunkRequest, LoadRequest, ThreadMessage } from '../../../protocol/messages.js';
+import { reasonOf } from '../../../protocol/plain-data.js';
 import { reviveError } from '../../../protocol/serialized-error.js';
 
 /** A message about one request. */
@@ -186,8 +187,7 @@ export class Channel {
 
   /** A message that cannot be read belongs to an unknown request, so all requests end with the thread. */
   #breakOff(cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    this.#error ??= new Error(`a value that it sent cannot be read here: ${reason}`, { cause });
+    this.#error ??= new Error(`a value that it sent cannot be read here: ${reasonOf(cause)}`, { cause });
     if (this.#state === 'closed') return;
     this.#state = 'broken';
     void this.#worker.terminate();

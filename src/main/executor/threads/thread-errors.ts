@@ -1,7 +1,7 @@
 /** The errors that the threads executor gives to tasks and runs when a thread ends. */
 
 import { HeddleError } from '../../../protocol/errors.js';
-import { describe } from '../../../protocol/serialized-error.js';
+import { reasonOf } from '../../../protocol/plain-data.js';
 import type { Death } from './blame.js';
 
 /** The code that Node gives to a thread's death by its heap limit. */
@@ -27,10 +27,10 @@ export function exitError(death: Death, error: unknown, crash: Error | undefined
       'in a timer, an event handler or a promise that is not awaited';
     return new HeddleError('HEDDLE_WORKER_EXIT', message, { cause: crash });
   }
-  const code = /exited with code: (\d+)/.exec(messageOf(error))?.[1];
+  const code = /exited with code: (\d+)/.exec(reasonOf(error))?.[1];
   const how =
     code === undefined
-      ? `(${messageOf(error)}) while it executed the task`
+      ? `(${reasonOf(error)}) while it executed the task`
       : `(exit code ${code}) while it executed the task; process.exit in a task ends its thread`;
   return new HeddleError('HEDDLE_WORKER_EXIT', `The worker thread ended ${how}`, {
     cause: error,
@@ -49,15 +49,15 @@ export function strayError(cause: Error): HeddleError {
 export function endsThread(error: unknown): boolean {
   return (
     (error as { code?: unknown } | null)?.code === OUT_OF_MEMORY ||
-    /^worker exited with code/.test(messageOf(error))
+    /^worker exited with code/.test(reasonOf(error))
   );
 }
 
 /** Why a run could not start: its threads never came up, or the module ended its thread. */
 export function startError(module: string, cause: unknown): HeddleError {
   if (endsThread(cause))
-    return loadError(module, `ended its thread while it was loaded: ${messageOf(cause)}`, cause);
-  return new HeddleError('HEDDLE_WORKER_START', `Worker threads could not be started: ${messageOf(cause)}`, {
+    return loadError(module, `ended its thread while it was loaded: ${reasonOf(cause)}`, cause);
+  return new HeddleError('HEDDLE_WORKER_START', `Worker threads could not be started: ${reasonOf(cause)}`, {
     cause,
   });
 }
@@ -65,9 +65,4 @@ export function startError(module: string, cause: unknown): HeddleError {
 /** A task module that cannot be loaded. */
 export function loadError(module: string, what: string, cause?: unknown): HeddleError {
   return new HeddleError('HEDDLE_TASK_MODULE_LOAD', `Task module ${module} ${what}`, { cause });
-}
-
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error);
 }

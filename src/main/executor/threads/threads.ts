@@ -10,7 +10,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { ControlCell, now, PHASES } from '../../../protocol/control-cell.js';
 import { HeddleError, isHeddleError } from '../../../protocol/errors.js';
 import type { LoadAnswer } from '../../../protocol/messages.js';
-import { describe, reviveError } from '../../../protocol/serialized-error.js';
+import { describe, reasonOf } from '../../../protocol/plain-data.js';
+import { reviveError } from '../../../protocol/serialized-error.js';
 import type { TaskTraits, Transferable } from '../../../protocol/task.js';
 import { isTransfer, unwrapTransfer } from '../../../protocol/transfer.js';
 import { type Chunk, requestFor } from '../chunk.js';
@@ -30,15 +31,7 @@ import type { ServiceOffer } from '../service-offer.js';
 import { blame } from './blame.js';
 import { Rebalancer } from './rebalance.js';
 import { ThreadChunk, type ThreadChunkHost } from './thread-chunk.js';
-import {
-  deathOf,
-  endsThread,
-  exitError,
-  loadError,
-  messageOf,
-  startError,
-  strayError,
-} from './thread-errors.js';
+import { deathOf, endsThread, exitError, loadError, startError, strayError } from './thread-errors.js';
 import { type ThreadOptions, ThreadPool } from './thread-pool.js';
 
 /** What runs on one pool share: the chunks of all of them may meet on one thread. */
@@ -304,7 +297,7 @@ function unsent(chunk: Chunk, cause: unknown): ChunkEnd {
   if (chunk.inputs.length > 1) return { leftovers: notBegun(chunk) };
   const error = new HeddleError(
     'HEDDLE_NOT_CLONEABLE',
-    `The input, ${describe(chunk.inputs[0])}, cannot be sent to a thread (${messageOf(cause)}); ` +
+    `The input, ${describe(chunk.inputs[0])}, cannot be sent to a thread (${reasonOf(cause)}); ` +
       'give plain data, or run the task inline',
     { cause },
   );
