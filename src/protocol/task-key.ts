@@ -11,12 +11,12 @@
  *   - the order of the entries of a Map or Set
  *   - of an error: name, class, message, cause, errors and own fields, not the stack
  *   - of a typed array: its type and its own bytes, not its named fields. A Buffer is a Uint8Array.
- *   - of an instance of a class: the name of the class and the public fields. A thread receives these fields as
- *     a plain object. An inline task also sees private fields: give `key` when instances differ in these alone.
+ *   - of an instance of a class: the name of the class and the public fields. A thread receives these fields
+ *     as a plain object. An inline task also sees private fields: give `key` if instances differ only there.
  *
- * Refused, because two different values could not be distinguished: functions, symbols and fields that they name,
- * instances without any enumerable field (private state only), and everything else that hides its state (Blob, Promise, WeakMap,
- * MessagePort, ...).
+ * Refused, because two different values could not be distinguished: functions, symbols and fields that they
+ * name, instances without any enumerable field (private state only), and everything else that hides its state
+ * (Blob, Promise, WeakMap, MessagePort, ...).
  *
  * An object that is reached more than once is written as often, as in JSON, but in time linear in the number
  * of objects.

@@ -15,8 +15,8 @@ export interface RecordableBlock {
 /** Keeps outcomes. */
 export interface Recorder {
   /**
-   * Records final outcomes. They may be shown at once if this returns undefined, else when the promise resolves. A
-   * rejection ends the run; the outcomes are then not shown.
+   * Records final outcomes. They may be shown at once if this returns undefined, else when the promise
+   * resolves. A rejection ends the run, and the outcomes are not shown.
    */
   record(block: RecordableBlock): Promise<void> | undefined;
   /** Keeps the job that a task waits for. The same holds. */

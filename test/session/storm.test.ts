@@ -27,7 +27,6 @@ const PROCESSES = 4;
 afterAll(endProcesses);
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
 
-// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the life of a process reads best in order
 it(`${PROCESSES} processes, ${SECONDS} s`, { timeout: 180_000 }, async () => {
   const roll = dice(Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1000));
   const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -40,6 +39,7 @@ it(`${PROCESSES} processes, ${SECONDS} s`, { timeout: 180_000 }, async () => {
     Date.now() > until && counts.takeovers > PROCESSES && counts.fenced > 0 && acknowledged.size > 100;
 
   /** Keeps one process going after the other. */
+  // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the life of a process reads best in order
   const keepOne = async (i: number) => {
     for (let life = 0; !isOver(); life++) {
       looksDead(folder);

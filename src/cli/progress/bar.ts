@@ -13,7 +13,7 @@ import type { Progress } from '../../main/index.js';
 import { formatCount } from '../../text/durations.js';
 import type { Colors } from '../shell/terminal.js';
 import { type BarStyle, barLine } from './bar-line.js';
-import type { Display, RunFacts } from './display-contract.js';
+import type { Display, RunFacts } from './display.js';
 
 const REDRAW_MS = 100;
 const ERASE = '\r\u001b[2K';

@@ -5,7 +5,7 @@
 
 import type { Progress } from '../../main/index.js';
 import { formatCount, formatDuration, formatRate, plural } from '../../text/durations.js';
-import type { Display, RunFacts } from './display-contract.js';
+import type { Display, RunFacts } from './display.js';
 
 const EVERY_MS = 30_000;
 const LEAST_MS = 1000;

@@ -79,8 +79,8 @@ export class Runtime {
    * @param task - a task module ({@link task}), which runs on threads, or a function, which runs on this
    *   thread
    * @param inputs - read lazily, no further than the window ahead
-   * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED. What goes wrong later rejects the promises of
-   *   the run.
+   * @throws {@link HeddleError} HEDDLE_INVALID_OPTION, HEDDLE_CLOSED. What goes wrong later rejects the
+   *   promises of the run.
    */
   run<T extends AnyTask>(
     task: TaskReference<T> | T,

@@ -12,7 +12,7 @@ import { clampText, HeddleError } from '../../../main/index.js';
 import { formatDuration, plural } from '../../../text/durations.js';
 import { clean } from '../../../text/shown-text.js';
 import { BarDisplay } from '../../progress/bar.js';
-import { type Display, noDisplay } from '../../progress/display-contract.js';
+import { type Display, noDisplay } from '../../progress/display.js';
 import { EventLog } from '../../progress/event-log.js';
 import { type Ending, EXIT, UsageError } from '../../shell/exit-codes.js';
 import type { Shell } from '../../shell/shell.js';

@@ -38,7 +38,9 @@ export const HTTP_CALL_FLAGS: readonly Flag[] = [
   {
     spec: '--service <file>',
     group: ITEMS,
-    help: 'the YAML file of the service (default: <name>.yaml in services/, .heddle/services/, HEDDLE_SERVICES)',
+    help:
+      'the YAML file of the service ' +
+      '(default: <name>.yaml in services/, .heddle/services/, HEDDLE_SERVICES)',
     parse: notEmpty,
     isFile: true,
   },

@@ -7,7 +7,7 @@
  */
 
 import type { BatchProgress } from '../../../integrations/http/index.js';
-import { type Display, noDisplay } from '../../progress/display-contract.js';
+import { type Display, noDisplay } from '../../progress/display.js';
 
 const LEAST_MS = 1000;
 

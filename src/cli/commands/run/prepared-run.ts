@@ -2,7 +2,7 @@
 
 import type { Checked } from '../../inputs/check.js';
 import type { InputSource } from '../../inputs/input-source.js';
-import type { Display } from '../../progress/display-contract.js';
+import type { Display } from '../../progress/display.js';
 import type { StdoutWrite } from '../../shell/shell.js';
 import type { Signals } from '../../shell/signals.js';
 import type { Messages } from '../../shell/terminal.js';
