@@ -120,6 +120,7 @@ describe('the length of the batch', () => {
   it('stays what was promised when the source fails', () => {
     const source = sourceOf(
       (function* () {
+        yield 'a';
         throw new Error('broke');
       })(),
       undefined,
