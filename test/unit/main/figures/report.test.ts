@@ -2,8 +2,8 @@
 
 import { performance } from 'node:perf_hooks';
 import { afterEach, expect, it, vi } from 'vitest';
+import { buildReport, type ReportInput } from '../../../../src/main/figures/build-report.js';
 import { Counters } from '../../../../src/main/figures/counters.js';
-import { buildReport, type ReportInput } from '../../../../src/main/figures/report.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
