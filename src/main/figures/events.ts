@@ -152,6 +152,7 @@ class EventReader implements AsyncIterableIterator<RunEvent> {
   return(): Promise<IteratorResult<RunEvent, undefined>> {
     this.#onClose();
     this.#queue = [];
+    this.#lost = 0;
     this.end();
     return Promise.resolve({ value: undefined, done: true });
   }

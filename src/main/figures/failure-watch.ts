@@ -42,7 +42,7 @@ export class FailureWatch {
     const most =
       'count' in limit ? limit.count : base === undefined ? Number.POSITIVE_INFINITY : limit.share * base;
     if (failed <= most) return undefined;
-    const told = 'count' in limit ? `${limit.count}` : `${limit.share * 100} %`;
+    const told = 'count' in limit ? `${limit.count}` : `${Number((limit.share * 100).toPrecision(12))} %`;
     const message =
       `The run was ended: ${failed} ${failed === 1 ? 'task' : 'tasks'} failed, more than the ` +
       `${told} allowed; the first error: ${error.message}`;

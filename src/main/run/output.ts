@@ -171,7 +171,9 @@ export class Output {
       this.#ready = [];
       this.#cursor = 0;
       this.#waiting.clear();
+      const isOver = this.#end !== undefined;
       this.#end = { error };
+      if (isOver) this.#tellTaken();
       this.#onBroken(error);
       return undefined;
     }

@@ -317,8 +317,9 @@ export class Schedule {
 
   /** What waits for its next attempt, or to run again, will not run in this run. */
   #leaveWaiting(): void {
-    const { repeats, gate, settler } = this.#parts;
-    for (const chunk of [...repeats.cancel(), ...(gate?.cancel() ?? [])]) settler.leave(chunk);
+    const { repeats, gate, selection, settler } = this.#parts;
+    const waiting = [...repeats.cancel(), ...(gate?.cancel() ?? []), ...selection.cancel()];
+    for (const chunk of waiting) settler.leave(chunk);
   }
 
   #leaveAll(chunk: Chunk): void {

@@ -23,7 +23,7 @@ import { RecordedBlock } from './outcome-block.js';
 import type { Output } from './output.js';
 import { hashOf, type Memory, noMemory } from './recording.js';
 import type { Settler } from './settle.js';
-import type { ReadInputs, Source } from './source.js';
+import type { Source } from './source.js';
 import type { Wake } from './wake.js';
 
 /** What selecting works with. */
@@ -108,6 +108,13 @@ export class Selection {
     return total === undefined ? Number.POSITIVE_INFINITY : Math.max(0, total - read);
   }
 
+  /** Gives back the task that was kept for the next `take`. */
+  cancel(): Chunk[] {
+    const alone = this.#alone;
+    this.#alone = undefined;
+    return alone === undefined ? [] : [freshChunk(alone)];
+  }
+
   /**
    * Chooses up to `max` tasks.
    *
@@ -122,13 +129,14 @@ export class Selection {
 
   #takeAll(max: number): FreshTasks | 'again' | undefined {
     const read = this.#parts.source.take(max);
-    this.#index = this.#parts.source.read;
     if (read === undefined) return undefined;
     if (read.kind === 'unusable') {
+      this.#advance();
       this.#refuse(read.index, read.input);
       return this.#mayLook() ? 'again' : undefined;
     }
     const { first, inputs, keys } = read;
+    this.#advance(inputs.length);
     return { first, indexes: undefined, inputs, keys, hashes: undefined, interrupted: false, job: undefined };
   }
 
@@ -138,27 +146,33 @@ export class Selection {
     if (ahead !== undefined) return ahead;
     const chosen: Chosen = { indexes: [], inputs: [], keys: [], hashes: [] };
     const settledBefore = this.settled;
-    // Tasks that get their outcome here take part in the window, too.
-    const left = () => max - chosen.inputs.length - (this.settled - settledBefore);
-    while (left() > 0 && this.#mayLook() && this.#hasNext(left())) {
-      const index = this.#index++;
-      const place = this.#next++;
-      const input = this.#taken.inputs[place];
-      const found = this.#find(this.#taken.keys?.[place], index, input);
-      if (found.kind === 'alone') {
-        if (chosen.inputs.length === 0) return found.tasks;
-        this.#alone = found.tasks;
-        break;
-      }
-      if (found.kind !== 'execute') continue;
-      chosen.indexes.push(index);
-      chosen.inputs.push(input);
-      chosen.keys.push(found.key);
-      chosen.hashes.push(found.hash ?? NOT_CACHED);
+    let alone: FreshTasks | undefined;
+    while (alone === undefined) {
+      // Tasks that get their outcome here take part in the window, too.
+      const left = max - chosen.inputs.length - (this.settled - settledBefore);
+      if (left <= 0 || !this.#hasNext(left)) break;
+      alone = this.#choose(chosen);
     }
     this.#endStretch();
+    if (chosen.inputs.length === 0 && alone !== undefined) return alone;
+    this.#alone = alone;
     if (chosen.inputs.length > 0) return this.#asTasks(chosen);
     return this.settled > settledBefore && !this.#isResting ? 'again' : undefined;
+  }
+
+  /** Looks at the next input. @returns its task, if that travels alone */
+  #choose(chosen: Chosen): FreshTasks | undefined {
+    const index = this.#advance();
+    const place = this.#next++;
+    const input = this.#taken.inputs[place];
+    const found = this.#find(this.#taken.keys?.[place], index, input);
+    if (found.kind === 'alone') return found.tasks;
+    if (found.kind !== 'execute') return undefined;
+    chosen.indexes.push(index);
+    chosen.inputs.push(input);
+    chosen.keys.push(found.key);
+    chosen.hashes.push(found.hash ?? NOT_CACHED);
+    return undefined;
   }
 
   #asTasks({ indexes, inputs, keys, hashes }: Chosen): FreshTasks {
@@ -187,21 +201,29 @@ export class Selection {
     return false;
   }
 
-  /** Whether there is an input to look at; reads on if need be. */
+  /** Whether there is an input to look at now; reads on if need be, up to `max`. */
   #hasNext(max: number): boolean {
-    while (this.#next >= this.#taken.inputs.length) {
-      const { source, memory, options } = this.#parts;
-      const ahead = options.window === 'auto' ? LOOK_AHEAD : Math.min(options.window, LOOK_AHEAD);
-      const read: ReadInputs | undefined = source.take(memory.isResuming ? Math.max(max, ahead) : max);
+    const { source, memory, options } = this.#parts;
+    const ahead = options.window === 'auto' ? LOOK_AHEAD : Math.min(options.window, LOOK_AHEAD);
+    for (let left = max; left > 0 && this.#mayLook(); left--) {
+      if (this.#next < this.#taken.inputs.length) return true;
+      const read = source.take(memory.isResuming ? Math.max(left, ahead) : left);
       if (read === undefined) return false;
       this.#next = 0;
       this.#taken = read.kind === 'inputs' ? read : NO_INPUTS;
       if (read.kind === 'inputs') return true;
-      this.#index++;
+      this.#advance();
       this.#refuse(read.index, read.input);
-      if (!this.#mayLook()) return false;
     }
-    return true;
+    return false;
+  }
+
+  /** Counts inputs as read, before anything becomes of them. @returns the index of the first */
+  #advance(count = 1): number {
+    const index = this.#index;
+    this.#index += count;
+    this.#parts.counters.read = this.#index - this.#passed;
+    return index;
   }
 
   /** Looks a task up. @param explicitKey - undefined if its key is the hash of its input */

@@ -315,7 +315,7 @@ describe('a stop', () => {
   });
 
   // The task that was looked at after the others is kept for the next `take`, which does not come.
-  it.fails('leaves a task that travels alone and was looked at ahead of its turn', async () => {
+  it('leaves a task that travels alone and was looked at ahead of its turn', async () => {
     const recording = new HandRecording();
     recording.known.set('b', { job: { handle: '1', account: undefined } });
     const options = { chunk: 2, key: (input: unknown) => `${input}` };
