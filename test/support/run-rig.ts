@@ -132,6 +132,11 @@ export class HandChunk implements ChunkExecution {
     return this.#limit - this.reported;
   }
 
+  /** Some of its tasks were taken back, which happens once. */
+  get isRecalled(): boolean {
+    return this.#limit < this.chunk.inputs.length;
+  }
+
   get indexes(): number[] {
     return indexesOf(this.chunk);
   }

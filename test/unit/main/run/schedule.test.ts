@@ -379,6 +379,22 @@ describe('with a gate', () => {
   });
 });
 
+it('a job keeps its lock when a question about it is cut off', async () => {
+  const locks = () => 'one lock';
+  const rig = await started({ inputs: [0, 1], concurrency: 2, options: { locks } });
+  rig
+    .chunkOf(0)
+    .settle({ job: { handle: '1', account: undefined }, pollMs: 100 })
+    .end();
+  await rig.turn();
+  vi.advanceTimersByTime(100);
+  await rig.turn();
+  rig.chunkOf(0).end((position) => ({ position, kind: 'again', isHere: false, begun: true }));
+  await rig.turn();
+
+  expect(rig.inFlight).toEqual([[0]]);
+});
+
 it('an executor that throws makes the run reject', async () => {
   const rig = new RunRig({ inputs: [0] });
   rig.executor.execute = () => {

@@ -307,3 +307,13 @@ it.each([
 
   expect(reads).toEqual([1]);
 });
+
+// A caller in JavaScript can give anything: grouping failures by message reads `message` as text.
+it.fails.each([
+  ['text', 'line 2 is not JSON'],
+  ['an error whose message is no text', Object.assign(new Error('x'), { message: undefined })],
+])('an input that is refused with %s fails, and only that one', (_, error) => {
+  const rig = new RunRig({ inputs: ['a', unusableInput(error as never), 'b'] });
+
+  expect(takeAll(rig)).toEqual([[0], 'again', [2]]);
+});

@@ -205,6 +205,19 @@ describe('inputs that cannot be used', () => {
     expect([source.isDone, source.read]).toEqual([false, 1]);
   });
 
+  it('nothing that follows is lost, however few are taken at a time', () => {
+    const source = sourceOf([bad, 'a', bad, 'b', 'c', bad, 'd']);
+
+    expect([source.take(9), ...[1, 2, 3, 4, 5].map(() => source.take(2))].map(shown)).toEqual([
+      { unusable: 0 },
+      { first: 1, inputs: ['a'] },
+      { unusable: 2 },
+      { first: 3, inputs: ['b', 'c'] },
+      { unusable: 5 },
+      { first: 6, inputs: ['d'] },
+    ]);
+  });
+
   it('what follows one is given out no faster than asked', () => {
     const source = sourceOf([bad, 'a', 'b', 'c']);
     source.take(9);
