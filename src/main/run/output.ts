@@ -10,6 +10,7 @@
  */
 
 import type { Outcome } from '../../protocol/outcome.js';
+import { onNextTurn } from '../../protocol/turn.js';
 import type { OutcomeBlock } from './outcome-block.js';
 
 /** Tasks of other shards. */
@@ -180,7 +181,7 @@ export class Output {
   /** Outcomes that are there already come without waiting for anything, so now and then others must have their turn. */
   #paced(result: IteratorResult<Outcome, undefined>): Promise<IteratorResult<Outcome, undefined>> {
     if (++this.#takenInARow % TURN_EVERY !== 0) return Promise.resolve(result);
-    return new Promise((resolve) => setImmediate(resolve, result));
+    return new Promise((resolve) => onNextTurn(resolve, result));
   }
 
   #tellTaken(): void {
