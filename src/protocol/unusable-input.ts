@@ -5,6 +5,8 @@
  * looking at an input never runs code of the caller.
  */
 
+import { reviveError, serializeError } from './serialized-error.js';
+
 /** A place of the batch that holds no usable input. Made by {@link unusableInput}. */
 export class UnusableInput {
   readonly #error: Error;
@@ -12,7 +14,8 @@ export class UnusableInput {
   readonly key: string | undefined;
 
   constructor(error: Error, key: string | undefined) {
-    this.#error = error;
+    // As errors of tasks: whatever was given can be shown, grouped and recorded.
+    this.#error = reviveError(serializeError(error));
     this.key = key;
   }
 

@@ -12,6 +12,7 @@
  */
 
 import { join } from 'node:path';
+import { nextTurn } from '../protocol/turn.js';
 import { disk, syncFolder, writeAll } from './disk.js';
 import { FrameLines } from './frames.js';
 import { baseName, tempName } from './names.js';
@@ -49,7 +50,7 @@ export async function writeBase(
     for (const slot of slots) {
       const hasEndedFrame = base.add(`${checkedLine(recorded, slot)}\n`, 1);
       // Outcomes of the run in progress come first.
-      if (hasEndedFrame) await new Promise((resolve) => setImmediate(resolve));
+      if (hasEndedFrame) await nextTurn();
     }
     base.endFrame();
     for (const note of batchNotes(recorded)) base.add(note, 0);

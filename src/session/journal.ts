@@ -18,6 +18,7 @@
 
 import { join } from 'node:path';
 import { HeddleError } from '../protocol/errors.js';
+import { nextTurn } from '../protocol/turn.js';
 import type { Fence } from './claims.js';
 import { disk, syncFolder, writeAll } from './disk.js';
 import { FRAME_BYTES, FrameLines } from './frames.js';
@@ -132,7 +133,7 @@ export class Journal {
 
   async #flushAll(): Promise<void> {
     // Outcomes that settle in the same turn of the event loop share the first flush.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     while (this.#group !== undefined) {
       const group = this.#group;
       this.#group = undefined;

@@ -1,4 +1,4 @@
-/** How the lanes call functions of the caller: `retryIf`, `classify`, `estimate`. */
+/** How functions of the caller are called that must answer at once: `retryIf`, `classify`, `estimate`, `key`. */
 
 import { OptionError } from '../../protocol/errors.js';
 import type { InContext } from '../executor/executor.js';
@@ -9,9 +9,18 @@ import type { InContext } from '../executor/executor.js';
  */
 export function runCallerCode<T>(option: string, work: () => T, inContext?: InContext): T {
   try {
-    return inContext === undefined ? work() : inContext(work);
+    return unheard(inContext === undefined ? work() : inContext(work));
   } catch (error) {
     if (error !== undefined && error !== null) throw error;
     throw new OptionError(option, `\`${option}\` threw ${error}; throw an Error instead`);
   }
+}
+
+/**
+ * Returns the answer of a function of the caller that must not be a promise. If it is one, the answer is refused; its
+ * rejection must not end the process as well.
+ */
+export function unheard<T>(answer: T): T {
+  if (answer instanceof Promise) answer.catch(() => {});
+  return answer;
 }

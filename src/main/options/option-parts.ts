@@ -16,6 +16,7 @@ import {
 } from '../../text/schema.js';
 import type { FailureLimit } from '../figures/failure-watch.js';
 import type { RetryPolicy } from '../lanes/backoff.js';
+import { unheard } from '../lanes/caller-code.js';
 import type { ResolvedLane } from '../lanes/resolved-lane.js';
 import { callback, folder, json, resolveWith, retryFields } from './option-checks.js';
 import type { SessionOptions } from './options.js';
@@ -94,7 +95,7 @@ export function laneAmong(lanes: ReadonlyMap<string, ResolvedLane>): Schema<Reso
     if (typeof value === 'object') return { name: 'lane', ...LANE(value, at) };
     if (typeof value !== 'function') return named(value, at);
     const choice = (input: unknown, index: number) =>
-      resolveWith(named, (value as LaneOf)(input, index), 'run', at.path);
+      resolveWith(named, unheard((value as LaneOf)(input, index)), 'run', at.path);
     return Object.assign(choice, { lanes: [...lanes.values()] });
   };
 }

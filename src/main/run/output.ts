@@ -10,6 +10,7 @@
  */
 
 import type { Outcome } from '../../protocol/outcome.js';
+import { onNextTurn } from '../../protocol/turn.js';
 import type { OutcomeBlock } from './outcome-block.js';
 
 /** Tasks of other shards. */
@@ -182,7 +183,7 @@ export class Output {
   /** Outcomes that are ready come without a wait, so other work gets a turn now and then. */
   #paced(result: IteratorResult<Outcome, undefined>): Promise<IteratorResult<Outcome, undefined>> {
     if (++this.#takenInARow % TURN_EVERY !== 0) return Promise.resolve(result);
-    return new Promise((resolve) => setImmediate(resolve, result));
+    return new Promise((resolve) => onNextTurn(resolve, result));
   }
 
   #tellTaken(): void {

@@ -23,6 +23,7 @@ import { Counters, type Progress } from '../figures/counters.js';
 import { EventHub } from '../figures/events.js';
 import { FailureWatch } from '../figures/failure-watch.js';
 import type { Report, RunStatus } from '../figures/report.js';
+import { unheard } from '../lanes/caller-code.js';
 import { concurrencyOf } from '../options/concurrency.js';
 import { isKept, type ResolvedRunOptions } from '../options/resolve-options.js';
 import { onAbortOf } from './abort-signals.js';
@@ -92,7 +93,7 @@ export class RunCore {
     const { options, inputs } = setup;
     this.#setup = setup;
     this.#options = this.#bound(options);
-    this.#source = new Source(inputs, options.key, options.total, () => this.#wake.fire());
+    this.#source = new Source(inputs, this.#options.key, options.total, () => this.#wake.fire());
     this.counters.total = this.#source.total;
     this.#failures = new FailureWatch(options.failureLimit);
     this.output = new Output(
@@ -237,12 +238,18 @@ export class RunCore {
 
   /** Runs functions of the caller in the async context of its call of `run`, whatever event calls them. */
   #bound(options: ResolvedRunOptions): ResolvedRunOptions {
-    const { onOutcome, onProgress, retry } = options;
+    const { onOutcome, onProgress, retry, key, locks } = options;
     const inContext = this.#inContext;
+    // An async callback type-checks; its rejection must not end the process.
+    const watched = (answer: unknown) => {
+      if (answer instanceof Promise) answer.catch((error: unknown) => this.stop.fail(error));
+    };
     return {
       ...options,
-      onOutcome: onOutcome && ((outcome) => inContext(() => onOutcome(outcome))),
-      onProgress: onProgress && ((progress) => inContext(() => onProgress(progress))),
+      key: key && ((input, index) => unheard(key(input, index))),
+      locks: locks && ((input, index) => unheard(locks(input, index))),
+      onOutcome: onOutcome && ((outcome) => watched(inContext(() => onOutcome(outcome)))),
+      onProgress: onProgress && ((progress) => watched(inContext(() => onProgress(progress)))),
       retry: { ...retry, retryIf: (error, attempt) => inContext(() => retry.retryIf(error, attempt)) },
     };
   }

@@ -168,11 +168,7 @@ export class Settler implements ChunkListener {
     }
     if (options.onOutcome !== undefined) {
       try {
-        for (let i = 0; i < block.length; i++) {
-          const answer: unknown = options.onOutcome(block.at(i));
-          // An async callback type-checks; its rejection must not end the process.
-          if (answer instanceof Promise) answer.catch((error: unknown) => stop.fail(error));
-        }
+        for (let i = 0; i < block.length; i++) options.onOutcome(block.at(i));
       } catch (error) {
         stop.fail(error);
       }

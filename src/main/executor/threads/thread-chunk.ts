@@ -103,9 +103,10 @@ export class ThreadChunk implements Requester {
     return leftoversFrom(this.chunk, this.reported, this.cell.begun).slice(0, this.#limit - this.reported);
   }
 
-  /** Some of its tasks have not begun and can run elsewhere. */
+  /** Some of its tasks have not begun and can run elsewhere. A chunk is recalled once. */
   get isRecallable(): boolean {
-    return !this.isOver && !this.isMoving && !this.chunk.isolated && this.cell.begun < this.#limit;
+    const isWhole = this.#limit === this.chunk.inputs.length;
+    return !this.isOver && !this.isMoving && !this.chunk.isolated && isWhole && this.cell.begun < this.#limit;
   }
 
   /** It waits behind another request of its thread. */

@@ -70,7 +70,7 @@ export class ThreadsExecutor implements Executor, ThreadChunkHost {
   readonly #ends = new Map<ThreadChunk, (end: ChunkEnd) => void>();
   readonly #rebalancer: Rebalancer;
   #loadTimer: NodeJS.Timeout | undefined;
-  #cancelLoad: () => void = () => {};
+  #cancelLoad: () => Promise<void> = async () => {};
   #isClosed = false;
 
   constructor(shared: SharedThreads, run: ThreadsRun) {
@@ -141,7 +141,11 @@ export class ThreadsExecutor implements Executor, ThreadChunkHost {
     return {
       over,
       stop: () => sent.cell.stop(),
-      abort: (reason) => sent.abort(reason, () => this.#abandon(sent)),
+      abort: (reason) =>
+        sent.abort(reason, () => {
+          this.#abandon(sent);
+          this.#endLoading(sent.cell, pool);
+        }),
     };
   }
 
@@ -159,7 +163,7 @@ export class ThreadsExecutor implements Executor, ThreadChunkHost {
     this.#unsubscribe();
     this.#run.services.close();
     clearTimeout(this.#loadTimer);
-    this.#cancelLoad();
+    await this.#cancelLoad();
   }
 
   onOver(sent: ThreadChunk, end: ChunkEnd): void {
@@ -199,10 +203,15 @@ export class ThreadsExecutor implements Executor, ThreadChunkHost {
     const { module, version } = this.#run;
     const pool = isDoubted ? this.#isolatedPool() : this.#shared.pool;
     const { answer, cancel } = pool.load({ module, version, cell: cell.buffer });
-    this.#cancelLoad = cancel;
+    this.#cancelLoad = async () => {
+      cancel();
+      if (isDoubted) await this.#closeIsolated(pool);
+      else this.#endLoading(cell, pool);
+    };
     try {
       return await Promise.race([answer, this.#loadTimeout(cell, pool)]);
     } finally {
+      this.#cancelLoad = async () => {};
       clearTimeout(this.#loadTimer);
       if (isDoubted) await this.#closeIsolated(pool);
     }
@@ -238,6 +247,14 @@ export class ThreadsExecutor implements Executor, ThreadChunkHost {
   async #closeIsolated(pool: ThreadPool): Promise<void> {
     await pool.close();
     this.#shared.isolated.delete(pool);
+  }
+
+  /** Ends a thread that still loads the module for a run that is over: the load may never end. */
+  #endLoading({ phase, threadId }: ControlCell, pool: ThreadPool): void {
+    if (phase !== PHASES.loading) return;
+    for (const each of this.#shared.chunks)
+      if (each.pool === pool && each.threadId === threadId && each.isRunning) return;
+    pool.terminate(threadId);
   }
 
   /** Gives up a chunk that has not begun and will not. Later messages about it are dropped. */
