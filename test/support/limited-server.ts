@@ -8,6 +8,7 @@ export interface ServerSettings {
   readonly perMs?: number;
   readonly budget?: number;
   readonly budgetPerMs?: number;
+  readonly countsBy?: 'arrived' | 'sent';
   readonly latencyMs?: number;
   readonly headers?: 'none' | 'ietf' | 'x';
   readonly retryAfter?: string;
@@ -64,6 +65,10 @@ export class LimitedServer {
     const over = once(this.#child, 'exit');
     this.#child.disconnect();
     await over;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   async #ask(question: string | object): Promise<unknown> {
