@@ -37,7 +37,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: built,
-          testTimeout: 60_000,
+          testTimeout: 120_000,
         },
       },
       {

@@ -8,7 +8,6 @@ export interface ServerSettings {
   readonly perMs?: number;
   readonly budget?: number;
   readonly budgetPerMs?: number;
-  readonly countsBy?: 'arrived' | 'sent';
   readonly latencyMs?: number;
   readonly headers?: 'none' | 'ietf' | 'x';
   readonly retryAfter?: string;
