@@ -59,8 +59,8 @@ describe.each([
     const run = runtime.run(fixture('chaos.js'), batch(guilty), {
       concurrency,
       chunk,
-      timeoutMs: 400,
-      graceMs: 50,
+      // Only what ends by its timeout has one: a busy machine could take that long for anything else.
+      ...(expected.code === 'HEDDLE_TIMEOUT' && { timeoutMs: 600, graceMs: 50 }),
     });
 
     const outcomes: Outcome[] = await run.outcomes();

@@ -1,19 +1,17 @@
 /**
- * What lanes promise, before providers in processes of their own that count what comes: a declared limit is never exceeded, trouble
- * of a provider loses nothing, tasks in conflict never overlap.
- *
- * Guards are wide here: on a machine that is busy with other tests a call may be on its way for long. Rates are measured in bench/.
+ * What lanes promise, before providers in processes of their own that count what comes: trouble of a provider loses nothing, tasks in
+ * conflict never overlap. Limits are in lanes-limits.test.ts.
  */
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { createRuntime, type LaneOptions, type RunEvent, type Runtime, task } from 'heddle';
+import { createRuntime, type LaneOptions, type RunEvent, type Runtime } from 'heddle';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fullestWindow, LimitedServer, type ServerSettings } from '../support/limited-server.js';
+import { LimitedServer, type ServerSettings } from '../support/limited-server.js';
 import type { AnyTask } from '../support/tasks.js';
 
 const runtime: Runtime = createRuntime({ threads: 2 });
@@ -38,162 +36,19 @@ async function serve(settings: ServerSettings): Promise<LimitedServer> {
 interface Call {
   readonly url: string;
   readonly name: string;
-  readonly cost?: number;
 }
 
 const module = new URL('../fixtures/lanes/call.mjs', import.meta.url);
 const { default: inline } = (await import(module.href)) as { default: (input: Call) => Promise<string> };
 
-const callsTo = ({ url }: LimitedServer, count: number, cost?: (i: number) => number): Call[] =>
-  Array.from({ length: count }, (_, i) => ({
-    url,
-    name: `t${i}`,
-    ...(cost !== undefined && { cost: cost(i) }),
-  }));
+const callsTo = ({ url }: LimitedServer, count: number): Call[] =>
+  Array.from({ length: count }, (_, i) => ({ url, name: `t${i}` }));
 
 /** Each task was served once. */
 async function expectEachOnce(count: number): Promise<void> {
   const { tasks } = await (server as LimitedServer).stats();
   expect(Object.keys(tasks)).toHaveLength(count);
   expect(Object.values(tasks).every((times) => times === 1)).toBe(true);
-}
-
-describe('a declared limit is never exceeded', () => {
-  it.each([
-    { count: 66, concurrency: 10, limit: 20, perMs: 1500, burst: 20, threads: false },
-    { count: 66, concurrency: 10, limit: 20, perMs: 1500, burst: undefined, threads: true },
-    { count: 400, concurrency: 50, limit: 100, perMs: 1000, burst: 100, threads: false },
-  ])(
-    '$count calls, $limit in $perMs ms, burst $burst, $concurrency at once, threads: $threads',
-    async ({ count, concurrency, limit, perMs, burst, threads }) => {
-      const provider = await serve({ limit, perMs });
-      const lane: LaneOptions = { rate: { limit, perMs, burst, guardMs: 400 } };
-
-      const run = threads
-        ? runtime.run(task<AnyTask>(module), callsTo(provider, count), { concurrency, lane })
-        : runtime.run(inline, callsTo(provider, count), { concurrency, lane });
-      await run.values();
-      const report = await run.report();
-
-      expect(await provider.stats()).toMatchObject({ total: count, refused: 0 });
-      expect(fullestWindow(await provider.times(), perMs)).toBeLessThanOrEqual(limit);
-      expect(report.lanes[0]).toMatchObject({
-        starts: count,
-        throttled: 0,
-        boundBy: expect.stringContaining('calls'),
-      });
-    },
-  );
-
-  it('by calls that differ in what they use up', async () => {
-    const provider = await serve({ budget: 100, budgetPerMs: 1000 });
-    const costs = (i: number) => 5 + (i % 4) * 10;
-    const budgets = [
-      {
-        unit: 'units',
-        limit: 100,
-        perMs: 1000,
-        burst: 50,
-        settle: 'keep',
-        estimate: ({ cost }: Call) => cost ?? 0,
-      },
-    ] as const;
-
-    const run = runtime.run(inline, callsTo(provider, 30, costs), { concurrency: 10, lane: { budgets } });
-    await run.values();
-
-    expect(await provider.stats()).toMatchObject({ total: 30, refused: 0 });
-    expect((await run.report()).lanes[0]?.boundBy).toBe('100 units/s');
-  });
-
-  it('by attempts that are repeated', async () => {
-    const provider = await serve({ limit: 10, perMs: 500, broken: true });
-    const retry = { attempts: 3, backoffMs: 1, jitter: 'none' } as const;
-    const lane: LaneOptions = { rate: { limit: 10, perMs: 500, guardMs: 300 }, retry, breaker: false };
-
-    const report = await runtime.run(inline, callsTo(provider, 10), { concurrency: 10, lane }).report();
-
-    expect(report).toMatchObject({ failed: 10, retries: 20 });
-    expect(await provider.stats()).toMatchObject({ total: 30, refused: 0 });
-  });
-
-  it('by two runs of one runtime', async () => {
-    const provider = await serve({ limit: 20, perMs: 1000 });
-    const shared = createRuntime({
-      lanes: { api: { rate: { limit: 20, perMs: 1000, guardMs: 400 }, concurrency: 4 } },
-    });
-    const calls = callsTo(provider, 60);
-
-    await Promise.all([
-      shared.run(inline, calls.slice(0, 30), { lane: 'api' }).values(),
-      shared.run(inline, calls.slice(30), { lane: () => 'api', concurrency: 8 }).values(),
-    ]);
-    await shared.close();
-
-    const { refused, peak } = await provider.stats();
-    expect({ refused, isBounded: peak <= 4 }).toEqual({ refused: 0, isBounded: true });
-    await expectEachOnce(60);
-  });
-
-  it('by two shards of one session, which divide it', async () => {
-    const provider = await serve({ limit: 20, perMs: 1000 });
-    const lane = { rate: { limit: 20, perMs: 1000, guardMs: 400 }, concurrency: 6 };
-    const session = join(root, 'session');
-    const lives = [1, 2].map((index) =>
-      live(callsTo(provider, 66), { session, lane, shard: { index, count: 2 } }),
-    );
-
-    const reports = await Promise.all(lives.map(({ report }) => report));
-
-    expect(reports.every((report) => report?.['status'] === 'completed')).toBe(true);
-    const { refused, peak } = await provider.stats();
-    expect({ refused, isBounded: peak <= 6 }).toEqual({ refused: 0, isBounded: true });
-    await expectEachOnce(66);
-  });
-
-  it('across kill -9 and resume', async () => {
-    const provider = await serve({ limit: 20, perMs: 2000, latencyMs: 20 });
-    const options = {
-      session: join(root, 'session'),
-      concurrency: 10,
-      lane: { rate: { limit: 20, perMs: 2000, burst: 20, guardMs: 400 } },
-    };
-    const inputs = callsTo(provider, 50);
-    const first = live(inputs, options);
-    for (let i = 0; i < 12; i++) await once(first.child, 'message');
-    first.child.kill('SIGKILL');
-    await first.report;
-    expect(readdirSync(options.session).some((file) => file.startsWith('calls-'))).toBe(true);
-    const second = live(inputs, options);
-    for (let i = 0; i < 20; i++) await once(second.child, 'message');
-    second.child.kill('SIGKILL');
-    await second.report;
-
-    const report = await live(inputs, options).report;
-
-    expect(report).toMatchObject({ status: 'completed', succeeded: 50 });
-    expect(await provider.stats()).toMatchObject({ refused: 0 });
-    expect(fullestWindow(await provider.times(), 2000)).toBeLessThanOrEqual(20);
-  });
-});
-
-/** A run in a process of its own. */
-function live(
-  inputs: readonly Call[],
-  run: object,
-): { readonly child: ChildProcess; readonly report: Promise<Record<string, unknown> | undefined> } {
-  const script = new URL('../fixtures/lanes/run-batch.mjs', import.meta.url);
-  const child = fork(script, [JSON.stringify({ module: module.href, inputs, options: { run } })], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  });
-  let text = '';
-  child.stdout?.setEncoding('utf8').on('data', (part: string) => {
-    text += part;
-  });
-  const report = once(child, 'close').then(() =>
-    text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>),
-  );
-  return { child, report };
 }
 
 describe('trouble of a provider', () => {
@@ -354,27 +209,6 @@ async function collect(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
   return all;
 }
 
-it('accounts with limits 1:3 get calls 1:3', async () => {
-  const provider = await serve({});
-  const rate = (limit: number) => ({ rate: { limit, perMs: 500, burst: 1 } });
-  const run = runtime.run(inline, callsTo(provider, 120), {
-    concurrency: 20,
-    lane: { accounts: { small: rate(10), large: rate(30) } },
-  });
-  await run.values();
-
-  const { accounts } = await provider.stats();
-  const [small = 0, large = 0] = [accounts['small'], accounts['large']];
-  expect(small + large).toBe(120);
-  expect(large / small).toBeGreaterThan(2.7);
-  expect(large / small).toBeLessThan(3.3);
-  const told = (await run.report()).lanes[0]?.accounts.map(({ name, starts }) => [name, starts]);
-  expect(told).toEqual([
-    ['small', small],
-    ['large', large],
-  ]);
-});
-
 interface Held {
   readonly key: string;
   readonly mode: 'shared' | 'exclusive';
@@ -496,7 +330,8 @@ describe('tasks in conflict', () => {
 
 it('jobs that were submitted are never submitted again, whatever ends the process', async () => {
   const log = join(root, 'log');
-  const inputs = Array.from({ length: 12 }, (_, i) => ({ name: `job ${i}`, log, lastsMs: 1500 }));
+  const go = join(root, 'go');
+  const inputs = Array.from({ length: 12 }, (_, i) => ({ name: `job ${i}`, log, go }));
   const script = new URL('../fixtures/lanes/run-batch.mjs', import.meta.url);
   const job = new URL('../fixtures/lanes/job.mjs', import.meta.url);
   const options = {
@@ -528,6 +363,7 @@ it('jobs that were submitted are never submitted again, whatever ends the proces
     child.kill('SIGKILL');
     await over;
   }
+  writeFileSync(go, '');
 
   const child = start();
   let text = '';

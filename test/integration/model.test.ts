@@ -1,6 +1,6 @@
 /**
  * A run against its model: any batch of tasks that behave and misbehave, with any options, ends as a loop over the same tasks would,
- * with retries counted. The model knows nothing of threads.
+ * with retries counted. The model knows nothing of threads. HEDDLE_SOAK=1 plays more batches.
  */
 
 import fc from 'fast-check';
@@ -10,6 +10,8 @@ import { fixture } from '../support/tasks.js';
 
 const runtime: Runtime = createRuntime({ threads: 2 });
 afterAll(() => runtime.close());
+
+const RUNS = process.env['HEDDLE_SOAK'] === undefined ? 25 : 200;
 
 const FAILS: Record<string, string> = {
   throw: 'E_CUSTOM',
@@ -81,6 +83,6 @@ it('ends as its model says', async () => {
         expect(run.progress).toMatchObject({ running: 0, waiting: 0, read: kinds.length });
       },
     ),
-    { numRuns: 60 },
+    { numRuns: RUNS },
   );
-}, 120_000);
+}, 300_000);

@@ -2,6 +2,7 @@
 
 import { createRuntime, type Outcome, type Runtime, transfer } from 'heddle';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Gate } from '../support/gate.js';
 import { fixture } from '../support/tasks.js';
 
 const runtime: Runtime = createRuntime({ threads: 2 });
@@ -48,11 +49,20 @@ describe('order', () => {
 
   it('gives a quick task out first in completion order, and last in input order', async () => {
     const inputs = [
-      { id: 0, do: 'slow', ms: 200 },
+      { id: 0, do: 'gate' },
       { id: 1, do: 'ok' },
     ];
     const first = async (order: 'input' | 'completion') => {
-      for await (const { index } of runtime.run(fixture('chaos.js'), inputs, { order })) return index;
+      // The task before it ends only when the quick one has an outcome.
+      const gate = new Gate();
+      const run = runtime.run(fixture('chaos.js'), inputs, {
+        order,
+        services: { gate: () => gate.opened },
+        onOutcome: ({ index }) => {
+          if (index === 1) gate.open();
+        },
+      });
+      for await (const { index } of run) return index;
       return undefined;
     };
 
@@ -284,20 +294,35 @@ describe('retries', () => {
 describe('ends', () => {
   const waiting = (count: number) => Array.from({ length: count }, (_, id) => ({ id, do: 'waitForSignal' }));
 
+  /** A service by which tasks say that they run, and the moment when so many of them do. */
+  function announcements(count: number) {
+    let running = 0;
+    const all = new Gate();
+    const services = {
+      running: () => {
+        if (++running === count) all.open();
+      },
+    };
+    return { services, all: all.opened };
+  }
+
   it('abort reaches running tasks, skips the others, and throws its reason', async () => {
     const controller = new AbortController();
     const reason = new Error('changed my mind');
-    const run = runtime.run(fixture('chaos.js'), waiting(10), {
+    const { services, all } = announcements(3);
+    const inputs = Array.from({ length: 10 }, (_, id) => ({ id, do: 'announceAndWait' }));
+    const run = runtime.run(fixture('chaos.js'), inputs, {
       signal: controller.signal,
       concurrency: 3,
       chunk: 1,
+      services,
     });
     const seen: Outcome[] = [];
     const read = async () => {
       for await (const outcome of run) seen.push(outcome);
     };
     const reading = read();
-    while (run.progress.running < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    await all;
     controller.abort(reason);
 
     await expect(reading).rejects.toBe(reason);
@@ -317,8 +342,18 @@ describe('ends', () => {
   });
 
   it('abort ends a task that blocks its thread', async () => {
-    const run = runtime.run(fixture('chaos.js'), [{ do: 'block' }, { id: 1, do: 'ok' }], { concurrency: 1 });
-    while (run.progress.running === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const cell = new SharedArrayBuffer(4);
+    const inputs = [
+      { do: 'announceAndBlock', cell },
+      { id: 1, do: 'ok' },
+    ];
+    // An index as key, since shared memory has no hash.
+    const run = runtime.run(fixture('chaos.js'), inputs, {
+      concurrency: 1,
+      key: (_, index) => String(index),
+    });
+    while (Atomics.load(new Int32Array(cell), 0) === 0)
+      await new Promise((resolve) => setTimeout(resolve, 5));
 
     run.abort();
 
@@ -417,26 +452,32 @@ describe('ends', () => {
 });
 
 describe('concurrency', () => {
-  /** A service that knows how many calls were in it at once. */
-  function gauge(ms: number) {
-    const seen = { inside: 0, most: 0 };
-    const lookup = async () => {
-      seen.most = Math.max(seen.most, ++seen.inside);
-      await new Promise((resolve) => setTimeout(resolve, ms));
-      seen.inside--;
+  /**
+   * A service that knows how many calls were in it at once. It holds its calls until the expected number is inside, and
+   * then for some time in which another one could come.
+   */
+  function gauge(expected: number) {
+    const seen = { most: 0 };
+    const inside: (() => void)[] = [];
+    const release = () => {
+      for (const resolve of inside.splice(0)) resolve();
     };
+    const lookup = () =>
+      new Promise<void>((resolve) => {
+        seen.most = Math.max(seen.most, inside.push(resolve));
+        if (inside.length === expected) setTimeout(release, 20);
+      });
     return { seen, services: { lookup } };
   }
 
   it.each([
-    ['2 threads carry 50 tasks that wait, and no more', 50, 300],
-    ['runs fewer than the threads when asked', 1, 50],
-  ])('%s', async (_, concurrency, count) => {
-    const { seen, services } = gauge(1000 / count);
+    ['2 threads carry 50 tasks that wait, and no more', 50],
+    ['runs fewer than the threads when asked', 1],
+  ])('%s', async (_, concurrency) => {
+    const { seen, services } = gauge(concurrency);
+    const inputs = Array(6 * concurrency).fill('service');
 
-    await runtime
-      .run(fixture('context.js'), Array(count).fill('service'), { services, concurrency })
-      .values();
+    await runtime.run(fixture('context.js'), inputs, { services, concurrency }).values();
 
     expect(seen.most).toBe(concurrency);
   });

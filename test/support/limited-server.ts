@@ -66,6 +66,10 @@ export class LimitedServer {
     await over;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
   async #ask(question: string | object): Promise<unknown> {
     const answer = once(this.#child, 'message');
     this.#child.send(question);

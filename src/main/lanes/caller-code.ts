@@ -1,4 +1,4 @@
-/** How functions of the caller are called that must answer at once: `retryIf`, `classify`, `estimate`, `key`. */
+/** How the functions of the caller that must answer at once are called: `retryIf`, `classify`, `key`, ... */
 
 import { OptionError } from '../../protocol/errors.js';
 import type { InContext } from '../executor/executor.js';
@@ -17,8 +17,8 @@ export function runCallerCode<T>(option: string, work: () => T, inContext?: InCo
 }
 
 /**
- * Returns the answer of a function of the caller that must not be a promise. If it is one, the answer is refused; its
- * rejection must not end the process as well.
+ * Returns the answer of a function of the caller that must not be a promise. A promise is refused elsewhere;
+ * here it is kept from ending the process when it rejects.
  */
 export function unheard<T>(answer: T): T {
   if (answer instanceof Promise) answer.catch(() => {});

@@ -8,7 +8,8 @@ import { type Phase, type Provider, random, simulate } from '../../../../support
 
 const MINUTE = 60_000;
 const SEEDS = [1, 2, 3, 4, 5];
-const RANDOM_PROVIDERS = 150;
+/** HEDDLE_SOAK=1 tries all that the figures were measured with. */
+const RANDOM_PROVIDERS = process.env['HEDDLE_SOAK'] === undefined ? 50 : 150;
 
 function phases(ms: number, knees: readonly number[], refuseAt: number): Phase[] {
   return knees.map((knee) => ({ ms, knee, refuseAt: knee * refuseAt }));
@@ -75,9 +76,7 @@ describe('against a provider that changes', () => {
     expect(mean(results.map((result) => result.p95))).toBeLessThanOrEqual(p95 * 1.1);
   });
 
-  it('of 150 random ones, on which nothing was tuned: 96 % on average, 85 % at least', {
-    timeout: 60_000,
-  }, () => {
+  it('of many random ones, on which nothing was tuned: 96 % on average, 85 % at least', () => {
     const uniform = random(201);
     const between = (least: number, most: number) => least * (most / least) ** uniform();
     const results = Array.from({ length: RANDOM_PROVIDERS }, (_, index) => {

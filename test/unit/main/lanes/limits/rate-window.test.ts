@@ -95,7 +95,7 @@ describe('providers that count in different ways', () => {
   ];
   for (const [kind, make] of Object.entries(kinds))
     it.each(rates)(`${kind}: refuses none of $limit per $perMs ms, burst $burst`, (rate) => {
-      const windows = rate.limit > 1000 ? 10 : 60;
+      const windows = rate.limit >= 1000 ? 8 : 60;
       const starts = saturate(new RateWindow(rate), 0, windows * rate.perMs);
       expect(starts.length / (rate.limit * windows)).toBeGreaterThanOrEqual(0.95);
       for (const jitterMs of [0, rate.guardMs * 0.6, rate.guardMs])
