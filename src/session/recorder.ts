@@ -1,8 +1,8 @@
 /**
  * The seam between a run and its durable record.
  *
- * Every outcome passes through exactly one call of `record` before it is shown (main/run/settle.ts). Without
- * a session nothing is kept and the call returns at once.
+ * Every outcome passes through exactly one call of `record` before it is shown (main/run/settle.ts). A run
+ * without a session keeps nothing (main/run/recording.ts).
  */
 
 import type { Job } from '../protocol/messages.js';
@@ -24,6 +24,3 @@ export interface Recorder {
   /** Keeps the job that a task waits for. The same holds. */
   submit(key: string, job: Job): Promise<void> | undefined;
 }
-
-/** For runs without a session: keeps nothing. */
-export const noSession: Recorder = { record: () => undefined, submit: () => undefined };
