@@ -148,7 +148,8 @@ class CanonicalText {
     if (tag === 'Object') {
       if (isPlain(value)) return this.#fields(value, names);
       if (names.length === 0) throw hidden(value);
-      return `${value.constructor?.name}${this.#fields(value, names)}`;
+      const kind: unknown = value.constructor?.name;
+      return `${kind === 'Object' ? '' : kind}${this.#fields(value, names)}`;
     }
     if (tag === 'Error' || tag === 'DOMException') return this.#error(value as Error, names);
     const own = tag === 'String' ? names.slice((value as unknown as string).length) : names;

@@ -1,8 +1,6 @@
 /**
- * The seam between a run and its durable record.
- *
- * Every outcome passes through exactly one call of `record` before it is shown (main/run/settle.ts). A run
- * without a session keeps nothing (main/run/recording.ts).
+ * What settling needs of a session. Every outcome passes exactly one call of `record` before it is shown
+ * (main/run/settle.ts).
  */
 
 import type { Job } from '../protocol/messages.js';
@@ -17,7 +15,7 @@ export interface RecordableBlock {
 /** Keeps outcomes. */
 export interface Recorder {
   /**
-   * Records final outcomes. They may be shown at once if it returns undefined, else when the promise
+   * Records final outcomes. They may be shown at once if this returns undefined, else when the promise
    * resolves. A rejection ends the run, and the outcomes are not shown.
    */
   record(block: RecordableBlock): Promise<void> | undefined;
