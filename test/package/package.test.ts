@@ -99,6 +99,7 @@ it('exports what the API promises, and nothing else', () => {
       "task",
       "taskKey",
       "transfer",
+      "unusableInput",
     ]
   `);
 });
