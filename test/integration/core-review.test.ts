@@ -1,7 +1,7 @@
 /** What a review of the core found: async callbacks, loads that never end, waits under fake timers. */
 
 import { existsSync } from 'node:fs';
-import { createRuntime, type RunOptions, type Runtime, task } from 'heddle';
+import { createRuntime, type RunOptions, type Runtime, task, transfer } from 'heddle';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { turns, until, within } from '../support/hostile/bounds.js';
 import { freshPath, writeModule } from '../support/hostile/folders.js';
@@ -97,4 +97,23 @@ it('gives out more outcomes than fit in a turn of the event loop under fake time
   };
 
   expect(await within(BOUND_MS, 'the run', read())).toBe(1000);
+});
+
+describe('a thread that holds older text of a task module', () => {
+  it('gets no chunk of a later run: inputs that are moved are not lost with it', async () => {
+    const path = `${freshPath('versions')}.mjs`;
+    const write = (version: string) =>
+      writeModule(path, `export default (bytes) => '${version}:' + new Uint8Array(bytes)[0];`);
+    const threads = createRuntime({ threads: 2 });
+    write('v1');
+    await threads.run(task<AnyTask>(path), [new Uint8Array([7]).buffer]).values();
+    write('v2');
+
+    const inputs = Array.from({ length: 8 }, (_, i) => new Uint8Array([i]).buffer);
+    const moved = inputs.map((buffer) => transfer(buffer, [buffer]));
+    const values = await threads.run(task<AnyTask>(path), moved, { chunk: 1 }).values();
+    await threads.close();
+
+    expect(values).toEqual(inputs.map((_, i) => `v2:${i}`));
+  });
 });

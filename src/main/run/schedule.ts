@@ -198,11 +198,14 @@ export class Schedule {
     if (fatal !== undefined) stop.fail(fatal);
     counters.running -= leftovers.length;
     // In flight until its leftovers are taken up: the run must not be found idle in between.
-    for (const leftover of leftovers) this.#takeUp(chunk, leftover);
-    this.#inFlight.delete(chunk);
-    gate?.over(chunk);
-    if (chunk.isolated) this.#isolated--;
-    wake.fire();
+    try {
+      for (const leftover of leftovers) this.#takeUp(chunk, leftover);
+    } finally {
+      this.#inFlight.delete(chunk);
+      gate?.over(chunk);
+      if (chunk.isolated) this.#isolated--;
+      wake.fire();
+    }
   }
 
   #takeUp(chunk: Chunk, leftover: Leftover): void {

@@ -85,6 +85,8 @@ export class Channel {
   readonly #port: MessagePort;
   readonly #host: ChannelHost;
   readonly #requesters = new Map<number, Requester>();
+  /** By module: the version that the thread was first asked for, and so has loaded. */
+  readonly #versions = new Map<string, string>();
   #state: ChannelState = 'open';
   #error: unknown;
   #stuckTimer: NodeJS.Timeout | undefined;
@@ -114,6 +116,11 @@ export class Channel {
     return this.#state === 'open';
   }
 
+  /** The thread holds another version of a task module, which cannot be replaced. */
+  isStaleFor({ module, version }: LoadRequest | ChunkRequest): boolean {
+    return (this.#versions.get(module) ?? version) !== version;
+  }
+
   request({ requester, request, transferList }: Outgoing): void {
     try {
       this.#port.postMessage(request, transferList as never);
@@ -121,6 +128,8 @@ export class Channel {
       requester.onUnsent(cause);
       return;
     }
+    const { module, version } = request;
+    if (!this.#versions.has(module)) this.#versions.set(module, version);
     if (this.#requesters.size === 0) this.#port.ref();
     this.#requesters.set(requester.id, requester);
     requester.onSent(this);

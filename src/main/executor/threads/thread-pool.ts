@@ -165,6 +165,7 @@ export class ThreadPool {
 
   #send(outgoing: Outgoing): void {
     this.#piscina ??= this.#start();
+    for (const each of this.#channels) if (each.isStaleFor(outgoing.request)) each.retire();
     const channel = leastBusy(this.#channels);
     if (channel === undefined) this.#waiting.push(outgoing);
     else channel.request(outgoing);

@@ -282,14 +282,6 @@ describe('the callback for outcomes', () => {
     expect(rig.statuses).toEqual(['0 succeeded']);
   });
 
-  it('that rejects makes the run reject', async () => {
-    const rig = throwing(() => Promise.reject(new Error('mine')));
-    settle(rig, one(), value(1));
-    await rig.turn();
-
-    expect(rig.stop.fatal?.error).toMatchObject({ message: 'mine' });
-  });
-
   it('sees the counters of its own outcome', () => {
     const seen: unknown[] = [];
     const rig = new RunRig({
