@@ -38,7 +38,7 @@ export type {
 } from '../protocol/task.js';
 export { taskKey } from '../protocol/task-key.js';
 export { transfer } from '../protocol/transfer.js';
-export { unusableInput } from '../protocol/unusable-input.js';
+export { isUnusableInput, unusableInput } from '../protocol/unusable-input.js';
 export type {
   Identity as SessionIdentity,
   RunState as SessionRunState,

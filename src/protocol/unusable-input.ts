@@ -28,6 +28,11 @@ export class UnusableInput {
   }
 }
 
+/** True for what {@link unusableInput} returned. */
+export function isUnusableInput(value: unknown): boolean {
+  return UnusableInput.is(value);
+}
+
 /**
  * Marks a place of the batch as unusable, for sources that read line by line. Its task fails with the given
  * error and 0 attempts; the other tasks run. It is not recorded in a session: every run reads it again.

@@ -91,6 +91,7 @@ it('exports what the API promises, and nothing else', () => {
       "executeInParallel",
       "getOptimalConcurrency",
       "isHeddleError",
+      "isUnusableInput",
       "limitHeadersOf",
       "listSessions",
       "openSession",

@@ -14,6 +14,7 @@ import { createHash } from 'node:crypto';
 import {
   type Clamp,
   createRuntime,
+  isUnusableInput,
   type Progress,
   type Report,
   type Run,
@@ -21,7 +22,7 @@ import {
   type TaskContext,
 } from '../../main/index.js';
 import { type BatchProgress, type CallOptions, checkCallOptions } from './call-options.js';
-import { type ApiResponse, CANCELLED, HttpError, responseOf } from './http-error.js';
+import { type ApiResponse, CANCELLED, responseOf } from './http-error.js';
 import { type HttpTask, httpTask } from './http-task.js';
 import { laneOf } from './lane-of.js';
 import { type Prepared, prepare } from './prepare.js';
@@ -32,15 +33,6 @@ import { limitsOf, wholeRate } from './service-limits.js';
 export interface IndexedResponse<Data = unknown> {
   readonly index: number;
   readonly response: ApiResponse<Data>;
-}
-
-/** An item of a stream that could not be read. Its answer is PARAM_INVALID with this reason. */
-export class UnreadableItem {
-  readonly reason: string;
-
-  constructor(reason: string) {
-    this.reason = reason;
-  }
 }
 
 /** An item that equals an earlier one and needs another idempotency key. */
@@ -189,7 +181,6 @@ type CallTask = (input: unknown, ctx: TaskContext) => Promise<unknown>;
 function taskOf(prepared: Prepared, send: HttpTask, options: CallOptions): CallTask {
   const isUnsafeAllowed = options.retryUnsafe ?? prepared.batchConfig.retryUnsafe ?? false;
   const task: CallTask = async (input, ctx) => {
-    if (input instanceof UnreadableItem) throw new HttpError('PARAM_INVALID', input.reason);
     const request = prepared.request(input instanceof RepeatedItem ? input.item : input);
     const idempotencyKey = options.idempotencyKey === true ? keyOf(prepared, ctx.key) : undefined;
     const isRepeatable = request.isRepeatable === true || isUnsafeAllowed || idempotencyKey !== undefined;
@@ -224,6 +215,7 @@ function keyOf(prepared: Prepared, taskKey: string): string {
 function distinct(items: Items): Items {
   const seen = new Map<string, number>();
   const numbered = (item: unknown): unknown => {
+    if (isUnusableInput(item)) return item;
     const hash = createHash('sha256')
       .update(JSON.stringify(item) ?? '')
       .digest('base64')

@@ -6,7 +6,7 @@ import { httpTask } from './http-task.js';
 import { loadService } from './service-file.js';
 
 export type { HttpAnswer } from './answer.js';
-export { Call, type IndexedResponse, type Items, UnreadableItem } from './call.js';
+export { Call, type IndexedResponse, type Items } from './call.js';
 export type { BatchProgress, CallOptions } from './call-options.js';
 export {
   type ApiError,

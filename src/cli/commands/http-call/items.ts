@@ -9,7 +9,8 @@
 import { createReadStream, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { isatty } from 'node:tty';
-import { UnreadableItem } from '../../../integrations/http/index.js';
+import { HttpError } from '../../../integrations/http/index.js';
+import { unusableInput } from '../../../main/index.js';
 import { showInput } from '../../../text/shown-text.js';
 import { checkInputs } from '../../inputs/check.js';
 import { asyncInputs, type InputSource, type Row } from '../../inputs/input-source.js';
@@ -172,5 +173,5 @@ function itemOf(source: InputSource, { problem, line, input }: Row): unknown {
   const place = `${source.place(line)}${problem.column === undefined ? '' : `:${problem.column}`}`;
   if (source.isRepeatable)
     throw new UsageError(`${place}: ${problem.reason}; the file was changed while it was read`);
-  return new UnreadableItem(`${place}: ${problem.reason}`);
+  return unusableInput(new HttpError('PARAM_INVALID', `${place}: ${problem.reason}`));
 }
