@@ -196,7 +196,11 @@ class Play {
     this.#fed = this.#items.map((item) =>
       item.kind === 'unusable' ? unusableInput(new Error('unusable'), { key: `key ${item.id}` }) : item,
     );
-    const options = { ...optionsOf(plan), onOutcome: (outcome: Outcome) => this.#onOutcome(outcome) };
+    // As the run does with the callback of its caller.
+    const onOutcome = (outcome: Outcome) => {
+      this.#onOutcome(outcome)?.catch((error: unknown) => this.#rig.stop.fail(error));
+    };
+    const options = { ...optionsOf(plan), onOutcome };
     this.#rig = new RunRig({
       inputs: plan.isStreamed ? this.#source : this.#fed,
       options,
