@@ -131,8 +131,15 @@ class ChunkRun {
         cell.takeBack(position);
         break;
       }
-      const pending = this.#attempt(position);
-      if (pending !== undefined) await pending;
+      const promise = this.#attempt(position);
+      // Not in a method of its own: that would cost each asynchronous task another promise.
+      if (promise !== undefined) {
+        try {
+          this.#succeed(position, await promise);
+        } catch (error) {
+          this.#fail(position, error);
+        }
+      }
       at = performance.now();
       report.end(at);
     }
@@ -145,12 +152,12 @@ class ChunkRun {
     this.#report.flush();
   }
 
-  /** Executes one task. @returns a promise if the task is asynchronous */
-  #attempt(position: number): Promise<void> | undefined {
+  /** Executes one task. @returns the promise of an asynchronous one, which is still to be settled */
+  #attempt(position: number): PromiseLike<unknown> | undefined {
     const ctx = new AttemptContext(this.#host, position);
     try {
       const value = this.#call(this.#request.inputs[position], ctx);
-      if (isThenable(value)) return this.#settle(position, value, ctx);
+      if (isThenable(value)) return this.#await(value, ctx);
       this.#succeed(position, value);
     } catch (error) {
       this.#fail(position, error);
@@ -158,24 +165,20 @@ class ChunkRun {
     return undefined;
   }
 
-  async #settle(position: number, value: PromiseLike<unknown>, ctx: AttemptContext): Promise<void> {
+  #await(value: PromiseLike<unknown>, ctx: AttemptContext): PromiseLike<unknown> {
     this.#cell.phase = PHASES.awaiting;
     this.#awaited = ctx;
     // Not before the event loop turns: tasks whose promises are settled stay as cheap as synchronous ones.
     this.#turn ??= onNextTurn(() => this.#onTurn());
-    try {
-      this.#succeed(position, await value);
-    } catch (error) {
-      this.#fail(position, error);
-    }
+    return value;
   }
 
   /** @throws HEDDLE_NOT_CLONEABLE when the value cannot be encoded; the task has failed then */
   #succeed(position: number, value: unknown): void {
-    const { timeoutMs, account } = this.#request;
     this.#cell.phase = PHASES.between;
-    if (this.#cell.isTimedOut(position)) this.#report.fail(position, timeoutError(timeoutMs), false);
-    else if (value instanceof Submitted) this.#report.submit(position, value, account);
+    if (this.#cell.isTimedOut(position))
+      this.#report.fail(position, timeoutError(this.#request.timeoutMs), false);
+    else if (value instanceof Submitted) this.#report.submit(position, value, this.#request.account);
     else this.#report.succeed(value);
   }
 

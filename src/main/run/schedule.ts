@@ -190,7 +190,13 @@ export class Schedule {
     const options = { isExclusive: this.#isExclusive, budgetMs: this.#budgetMs };
     const execution = executor.execute(chunk, options, settler);
     this.#inFlight.set(chunk, execution);
-    execution.over.then((end) => this.#over(chunk, end)).catch((error: unknown) => stop.fail(error));
+    void execution.over.then((end) => {
+      try {
+        this.#over(chunk, end);
+      } catch (error) {
+        stop.fail(error);
+      }
+    });
   }
 
   #over(chunk: Chunk, { leftovers, fatal }: ChunkEnd): void {

@@ -117,7 +117,7 @@ export class Source {
   #next(max: number): unknown[] {
     if (this.#keyError !== undefined) return [];
     const inputs = this.#held.length > 0 ? this.#held.splice(0, max) : this.#reader.take(max);
-    const unusable = inputs.findIndex(UnusableInput.is);
+    const unusable = placeOfUnusable(inputs);
     const end = Math.max(unusable, 1);
     if (unusable === -1 || end === inputs.length) return inputs;
     this.#held = inputs.splice(end).concat(this.#held);
@@ -160,6 +160,15 @@ export class Source {
     this.#indexes.set(key, index);
     return key;
   }
+}
+
+/** A loop, because it passes every input. */
+function placeOfUnusable(inputs: readonly unknown[]): number {
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i];
+    if (typeof input === 'object' && UnusableInput.is(input)) return i;
+  }
+  return -1;
 }
 
 function invalidKey(message: string, options?: { cause: unknown }): HeddleError {

@@ -9,18 +9,19 @@ export class Wake {
   #resolve: (() => void) | undefined;
 
   fire(): void {
-    this.#isFired = true;
-    this.#resolve?.();
+    if (this.#resolve === undefined) this.#isFired = true;
+    else this.#resolve();
     this.#resolve = undefined;
   }
 
   /** Resolves after the next call of `fire`, or at once if there was one since the last wait. */
-  async wait(): Promise<void> {
-    if (!this.#isFired) {
-      await new Promise<void>((resolve) => {
-        this.#resolve = resolve;
-      });
+  wait(): Promise<void> {
+    if (this.#isFired) {
+      this.#isFired = false;
+      return Promise.resolve();
     }
-    this.#isFired = false;
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
   }
 }

@@ -87,6 +87,9 @@ export class Channel {
   readonly #requesters = new Map<number, Requester>();
   /** By module: the version that the thread was first asked for, and so has loaded. */
   readonly #versions = new Map<string, string>();
+  /** The module of the last request, and its version. */
+  #module: string | undefined;
+  #version = '';
   #state: ChannelState = 'open';
   #error: unknown;
   #stuckTimer: NodeJS.Timeout | undefined;
@@ -118,6 +121,8 @@ export class Channel {
 
   /** The thread holds another version of a task module, which cannot be replaced. */
   isStaleFor({ module, version }: LoadRequest | ChunkRequest): boolean {
+    // Most requests are about the same module.
+    if (module === this.#module) return version !== this.#version;
     return (this.#versions.get(module) ?? version) !== version;
   }
 
@@ -128,11 +133,17 @@ export class Channel {
       requester.onUnsent(cause);
       return;
     }
-    const { module, version } = request;
-    if (!this.#versions.has(module)) this.#versions.set(module, version);
+    this.#note(request);
     if (this.#requesters.size === 0) this.#port.ref();
     this.#requesters.set(requester.id, requester);
     requester.onSent(this);
+  }
+
+  #note({ module, version }: LoadRequest | ChunkRequest): void {
+    if (module === this.#module) return;
+    this.#module = module;
+    this.#version = this.#versions.get(module) ?? version;
+    this.#versions.set(module, this.#version);
   }
 
   /** Sends a message about a request that is in flight. */

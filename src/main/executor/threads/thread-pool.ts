@@ -165,8 +165,9 @@ export class ThreadPool {
 
   #send(outgoing: Outgoing): void {
     this.#piscina ??= this.#start();
-    for (const each of this.#channels) if (each.isStaleFor(outgoing.request)) each.retire();
-    const channel = leastBusy(this.#channels);
+    let channel = leastBusy(this.#channels);
+    for (; channel?.isStaleFor(outgoing.request) === true; channel = leastBusy(this.#channels))
+      channel.retire();
     if (channel === undefined) this.#waiting.push(outgoing);
     else channel.request(outgoing);
   }
