@@ -45,7 +45,8 @@ export default defineConfig({
           name: 'session',
           include: ['test/session/**/*.test.ts'],
           globalSetup: built,
-          testTimeout: 120_000,
+          // The soak enumerates every state of a crash.
+          testTimeout: process.env['HEDDLE_SOAK'] === '1' ? 900_000 : 120_000,
         },
       },
       {
