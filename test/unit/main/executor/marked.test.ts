@@ -10,22 +10,9 @@ import type {
 } from '../../../../src/main/executor/executor.js';
 import { MarkedExecutor } from '../../../../src/main/executor/marked.js';
 import type { TaskTraits } from '../../../../src/protocol/task.js';
+import { chunk } from '../../../support/run-rig.js';
 
-const CHUNK: Chunk = {
-  first: 0,
-  indexes: undefined,
-  inputs: ['input'],
-  keys: ['key'],
-  hashes: undefined,
-  attempt: 1,
-  refunds: 0,
-  account: undefined,
-  job: undefined,
-  isolated: false,
-  interrupted: false,
-  troubles: 0,
-  readyAt: 0,
-};
+const CHUNK = chunk(0, { inputs: ['input'], keys: ['key'] });
 
 /** Runs a chunk whose execution ends like this; tells what was marked and what is left. */
 async function execute(

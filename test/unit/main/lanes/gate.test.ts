@@ -6,7 +6,8 @@ import type { Chunk } from '../../../../src/main/executor/chunk.js';
 import { Gate, type GateHost } from '../../../../src/main/lanes/gate.js';
 import type { Lane } from '../../../../src/main/lanes/lane.js';
 import { LockTable } from '../../../../src/main/lanes/lock-table.js';
-import { answer, chunk, failedAttempt, laneOf } from './lane-rig.js';
+import { chunk } from '../../../support/run-rig.js';
+import { answer, failedAttempt, laneOf } from './lane-rig.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout', 'Date'] });

@@ -1,6 +1,5 @@
 /** Lanes, calls and tasks for the unit tests of this folder. */
 
-import type { Chunk } from '../../../../src/main/executor/chunk.js';
 import type { CallRequest } from '../../../../src/main/lanes/account.js';
 import type { RetryPolicy } from '../../../../src/main/lanes/backoff.js';
 import { Lane } from '../../../../src/main/lanes/lane.js';
@@ -25,25 +24,6 @@ export function request(changes: Partial<CallRequest> = {}): CallRequest {
     inContext,
     costs: new Map(),
     used: undefined,
-    ...changes,
-  };
-}
-
-export function chunk(index: number, changes: Partial<Chunk> = {}): Chunk {
-  return {
-    first: index,
-    indexes: undefined,
-    inputs: [index],
-    keys: undefined,
-    hashes: undefined,
-    attempt: 1,
-    refunds: 0,
-    account: undefined,
-    job: undefined,
-    isolated: false,
-    interrupted: false,
-    troubles: 0,
-    readyAt: 0,
     ...changes,
   };
 }
